@@ -13,12 +13,13 @@ import { findPgbench, Pgbench } from './pgbench.js';
 import { document, isMet, median, table } from './report.js';
 import type { Line, Round } from './report.js';
 
-/** Everything that is measured, one suite after the other, each built once on the server that pgbench measures too. The
- * network comes first: behind the ledger's own cases it would have to catch up with all their postings before it is ready.
+/**
+ * Measures everything, one suite after the other, each built once on the server that pgbench measures too. The network comes first: after
+ * the ledger's own cases it would have to process all their postings before it is ready.
  */
 const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [httpSuite, ledgerSuite];
 
-/** The heading from which on a page is kept. */
+/** Heading from which on a page is kept. */
 const BY_HAND = '\n## Beside the bench';
 
 interface Options {
@@ -53,7 +54,7 @@ async function withServer(given: string | undefined, work: (adminUrl: string) =>
   }
 }
 
-/** Makes the ledger's database; answers the server's version. */
+/** Creates the ledger's database; returns the server's version. */
 async function freshLedger(adminUrl: string): Promise<string> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
@@ -62,7 +63,7 @@ async function freshLedger(adminUrl: string): Promise<string> {
   );
   const taken = await client.query(`select from pg_database where datname = 'hezong_ledger'`);
   await client.end();
-  // a bench never clears away somebody's books
+  // a bench never deletes existing books
   if (taken.rowCount !== 0)
     throw new Error('The server of DATABASE_URL has a database hezong_ledger already: give the bench an empty server.');
   const { migrationUrl } = await provision(adminUrl, 'ledger');
@@ -80,7 +81,7 @@ async function measure(adminUrl: string): Promise<boolean> {
   const cpu = await cpuMeter(adminUrl);
   const bases: number[] = [await pgbench.measure(seconds)];
   for (const build of SUITES) {
-    // a network gives the roles passwords of its own
+    // a network sets its own passwords for the roles
     const { databaseUrl } = await provision(adminUrl, 'ledger');
     const suite = await build({ adminUrl, ledgerUrl: databaseUrl, seconds });
     try {
@@ -112,7 +113,7 @@ function perEffect(from: CpuTimes | undefined, to: CpuTimes | undefined, effects
   return { server: each('server'), services: each('services') };
 }
 
-/** The part of the page that was written by hand. */
+/** The hand-written part of the page. */
 function keptOf(file: string): string {
   if (!existsSync(file)) return '';
   const page = readFileSync(file, 'utf8');
@@ -130,5 +131,5 @@ function report(lines: readonly Line[], base: number, seconds: number, server: s
   return lines.every(isMet);
 }
 
-// a bar that is missed is a finding, not a crash: the exit code says so
+// a missed target is a finding, not a crash: the exit code reports it
 if (!(await withServer(process.env['DATABASE_URL'], measure))) process.exitCode = 1;

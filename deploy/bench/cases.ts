@@ -1,24 +1,24 @@
-/** What a case reports: effects a second, and how long one took. */
+/** Result of a case: effects per second, and the latency of one. */
 export interface Measured {
   perSecond: number;
-  /** Effects in all. */
+  /** Total number of effects. */
   count: number;
   /** Median and 99th percentile of one call, ms. */
   p50: number;
   p99: number;
 }
 
-/** What every case may use. */
+/** Resources for every case. */
 export interface BenchContext {
-  /** Superuser URL of the server that pgbench runs on too. */
+  /** Superuser URL of the server that pgbench also uses. */
   readonly adminUrl: string;
-  /** The ledger's database as the service connects, migrated and filled. */
+  /** URL of the ledger's database with the service's role, migrated and filled. */
   readonly ledgerUrl: string;
-  /** Seconds each measurement lasts. */
+  /** Duration of each measurement in seconds. */
   readonly seconds: number;
 }
 
-/** One line of the table. `target` and `stretch` are ratios to pgbench of the same round; `atMostMs` bounds the median call instead. */
+/** One row of the table. `target` and `stretch` are ratios to pgbench in the same round; `atMostMs` bounds the median call instead. */
 export interface BenchCase {
   readonly name: string;
   readonly target?: number;
@@ -27,13 +27,13 @@ export interface BenchCase {
   run(): Promise<Measured>;
 }
 
-/** A group of cases with what they need; built once, measured in every round. */
+/** A group of cases with their resources; built once, measured in every round. */
 export interface BenchSuite {
   readonly cases: readonly BenchCase[];
   close(): Promise<void>;
 }
 
-/** Keeps `callers` calls in flight for some seconds and counts what was done. */
+/** Keeps `callers` calls in flight for some seconds and counts the effects. */
 export async function drive(callers: number, seconds: number, call: () => Promise<void>): Promise<Measured> {
   const started = performance.now();
   const end = started + seconds * 1_000;

@@ -10,14 +10,14 @@ export interface CpuTimes {
 interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** Of the process and of its children that have ended, ms. */
+  /** CPU time of the process and of its exited children, ms. */
   readonly used: number;
 }
 
 /** The kernel counts in hundredths of a second (`USER_HZ`, proc_pid_stat(5)). */
 const TICK_MS = 10;
 
-/** A measure of CPU time, or null where it can't be taken: on another system than Linux, or when the server runs on another machine. */
+/** Measures CPU time; null where that is impossible: on a system other than Linux, or when the server runs on another machine. */
 export async function cpuMeter(adminUrl: string): Promise<(() => CpuTimes) | null> {
   const server = await postmaster(adminUrl);
   if (server === null) return null;
@@ -46,12 +46,12 @@ function processes(): Process[] {
     if (!/^\d+$/.test(name)) return [];
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      // the name of the program may hold anything but ends at the last bracket
+      // the program's name may contain any character but ends at the last bracket
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const ticks = fields.slice(11, 15).reduce((total, field) => total + Number(field), 0);
       return [{ pid: Number(name), parent: Number(fields[1]), used: ticks * TICK_MS }];
     } catch {
-      return []; // ended meanwhile
+      return []; // exited meanwhile
     }
   });
 }

@@ -20,7 +20,7 @@ const MEMBERS = 2_000;
 const BRAND = 'bench';
 const STARTS_IN_MS = 120_000;
 
-/** A network of its own process on the server that pgbench measures, as `npm start -- --empty` runs it. */
+/** A network in its own process on the server that pgbench measures, as `npm start -- --empty` runs it. */
 async function startNetwork(adminUrl: string, data: string): Promise<{ sandbox: SandboxFile; stop(): Promise<void> }> {
   const port = await freePort();
   const start = ['--max-semi-space-size=64', 'dist/deploy/local/start.js'];
@@ -44,7 +44,7 @@ async function startNetwork(adminUrl: string, data: string): Promise<{ sandbox: 
   throw new Error('the network was not ready in time');
 }
 
-/** A live brand with a contract, a rule and members; answers its token and the members' references. */
+/** Creates a live brand with a contract, a rule and members; returns its token and the memberRefs. */
 async function alliance(sandbox: SandboxFile): Promise<{ token: string; members: string[] }> {
   const operator = new HezongClient({ gateway: sandbox.gateway, ...sandbox.operator });
   const began = new Date(systemNow().getTime() - 86_400_000).toISOString();
@@ -102,7 +102,7 @@ async function alliance(sandbox: SandboxFile): Promise<{ token: string; members:
   return { token, members };
 }
 
-/** Waits for 201 and reads the answer, with as little work as can be: the generator shares the cores with what it measures. */
+/** Waits for 201 and reads the answer with little work, because the generator shares the cores with the measured network. */
 class Sale implements Dispatcher.DispatchHandler {
   private status = 0;
   private text = '';
@@ -134,7 +134,7 @@ class Sale implements Dispatcher.DispatchHandler {
   }
 }
 
-/** One order after the other to one address, each an effect of its own. */
+/** Sends orders one after the other to one address, each with its own effect. */
 function tillAt(
   url: string,
   token: string,
@@ -157,14 +157,14 @@ function tillAt(
   return { sell, close: () => pool.close() };
 }
 
-/** Orders over HTTP, with every other service of the network following in the same process. */
+/** Orders over HTTP, with all other services of the network consuming in the same process. */
 export async function httpSuite(context: BenchContext): Promise<BenchSuite> {
   const data = await mkdtemp(join(tmpdir(), 'hezong-bench-'));
   const network = await startNetwork(context.adminUrl, data);
   const { token, members } = await alliance(network.sandbox);
   const ledger = tillAt(network.sandbox.services['ledger'] ?? '', token, members);
   const gateway = tillAt(network.sandbox.gateway, token, members);
-  // every member's link is in memory afterwards, as in a running alliance
+  // afterwards every member's link is in memory, as in a running alliance
   await drive(CONNECTIONS, 5, ledger.sell);
   return {
     cases: [

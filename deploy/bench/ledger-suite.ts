@@ -23,7 +23,7 @@ const EXPIRES = ['2027-01-31', '2027-02-28', '2027-03-31', '2027-04-30', '2027-0
   (day) => new Date(`${day}T15:59:59Z`),
 );
 
-/** What an order's answer and document look like in the service, so that their weight is measured too. */
+/** An order's answer and document as in the service, so that their cost is measured too. */
 const RESULT = {
   status: 201,
   body: {
@@ -129,7 +129,7 @@ async function effect(posted: Promise<PostingOutcome>): Promise<void> {
     throw new Error(`not an effect: ${outcome.verdict} ${outcome.code ?? ''}`);
 }
 
-/** The ledger core by itself: queue, lanes, functions. The same process calls it as a service does. */
+/** The ledger core alone: queue, lanes, functions. It is called in the same process, as a service does. */
 export async function ledgerSuite(context: BenchContext): Promise<BenchSuite> {
   const postings = new PostingsService({ databaseUrl: context.ledgerUrl, instance: 0, lanes: 2 });
   const wallets = Array.from({ length: WALLETS }, () => uuidv7());

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const DATABASE = 'hezong_pgbench';
 const SCALE = 50;
 
-/** Where pgbench is: on the path, or where distributions hide it. */
+/** Path of pgbench: on the PATH, or in a distribution's own directory. */
 export function findPgbench(path: string): string {
   const distributions = '/usr/lib/postgresql';
   const versions = existsSync(distributions) ? readdirSync(distributions).sort((a, b) => Number(b) - Number(a)) : [];
@@ -23,7 +23,7 @@ export function findPgbench(path: string): string {
   return found;
 }
 
-/** The yardstick: TPC-B-like, scale 50, 16 clients, prepared statements, on the server under test. */
+/** The reference measurement: TPC-B-like, scale 50, 16 clients, prepared statements, on the server under test. */
 export class Pgbench {
   private readonly url: string;
 
@@ -46,7 +46,7 @@ export class Pgbench {
     await run(this.binary, ['-i', '-q', '-s', String(SCALE), this.url]);
   }
 
-  /** Transactions a second. */
+  /** Transactions per second. */
   async measure(seconds: number): Promise<number> {
     const { stdout } = await run(this.binary, [
       '-M',

@@ -3,10 +3,10 @@ import type { BenchCase, Measured } from './cases.js';
 import type { CpuTimes } from './cpu.js';
 
 export interface Round {
-  /** pgbench just before and just after. */
+  /** pgbench results just before and just after. */
   readonly base: number;
   readonly measured: Measured;
-  /** CPU time of one effect, µs; null where it can't be measured. */
+  /** CPU time per effect, µs; null where it cannot be measured. */
   readonly cpu: CpuTimes | null;
 }
 
@@ -30,7 +30,7 @@ export function p50Of(line: Line): number {
   return median(line.rounds.map((round) => round.measured.p50));
 }
 
-/** Whether the line keeps its promise. */
+/** Whether the row meets its target. */
 export function isMet(line: Line): boolean {
   const { target, atMostMs } = line.case;
   return (target === undefined || ratioOf(line) >= target) && (atMostMs === undefined || p50Of(line) <= atMostMs);
@@ -41,7 +41,7 @@ function cpuOf(line: Line, of: keyof CpuTimes): string {
   return times.length === 0 ? '–' : median(times).toFixed(0);
 }
 
-/** The table as Markdown, which reads as well on a terminal. */
+/** The table as Markdown, readable on a terminal too. */
 export function table(lines: readonly Line[], base: number): string {
   const rows = lines.map((line) => {
     const rates = line.rounds.map((round) => round.measured.perSecond);

@@ -1,8 +1,8 @@
-/** Numbers that follow from a seed alone (mulberry32), so that a run can be repeated. */
+/** Numbers derived from a seed (mulberry32), so that a run can be repeated. */
 export class Chance {
   constructor(private state: number) {}
 
-  /** A number from 0 up to, not including, `below`. */
+  /** A number from 0 up to, but not including, `below`. */
   below(below: number): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
@@ -20,7 +20,7 @@ export class Chance {
     return item;
   }
 
-  /** A further row of numbers, for somebody who draws at his own pace. */
+  /** A further sequence of numbers, for a consumer that draws independently. */
   fork(): Chance {
     return new Chance(this.below(4_294_967_296));
   }

@@ -22,7 +22,7 @@ function chaos(...args: string[]): Run {
   return { child, output: () => output, code: new Promise((ended) => child.once('close', ended)) };
 }
 
-/** Command lines of what runs in a directory of a run of chaos, but what deletes it. */
+/** Command lines of processes in the directory of a chaos run, except those that delete it. */
 function left(directory: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

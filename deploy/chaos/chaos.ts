@@ -1,7 +1,7 @@
 /**
- * `npm run test:chaos`: a network of processes, two of every service, beside a real PostgreSQL and a real Kafka, in which tills move points
- * while servers and services are killed, stand still and lose their connections, a referral runs and a cycle is cut off and frozen. In
- * the end one checker compares all books with what the tills were told. What goes wrong when follows from the seed.
+ * `npm run test:chaos`: a network of processes, two of every service, with a real PostgreSQL and a real Kafka. Tills move points while
+ * servers and services are killed, suspended and lose their connections; meanwhile a referral runs and a cycle is cut off and frozen. At
+ * the end one checker compares all books with the answers that the tills got. The seed determines which faults occur and when.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomInt } from 'node:crypto';
@@ -19,13 +19,13 @@ import { roll } from './roll.js';
 import { Stage } from './stage.js';
 import { Tills, type Referral } from './tills.js';
 
-/** The whole of a run, setting up and checking included, ends within this. */
+/** Time limit of a whole run, including set-up and checks. */
 const LIMIT_MS = { long: 15 * 60_000, short: 240_000 };
-/** Of which the network is under fire. */
+/** Part of that time with faults. */
 const FIRE_MS = { long: 5 * 60_000, short: 10_000 };
-/** How long clearing up may take. */
+/** Time limit of the clean-up. */
 const END_MS = 8_000;
-/** The faults that no run goes without, however slow the machine is. */
+/** Faults that occur in every run, however slow the machine is. */
 const LEAST_FAULTS = 4;
 
 const options = new Command('test:chaos')
@@ -100,14 +100,14 @@ async function main(): Promise<void> {
   await tills.close();
 }
 
-/** A seller that pays a share for what another brand's code brings. */
+/** A seller that pays commission for orders with another brand's code. */
 async function referral(sandbox: SandboxFile, credentials: (brand: string) => Credentials): Promise<Referral> {
   const operator = clientOf(sandbox, sandbox.operator);
   const [seller, promoter] = ['fresh', 'grocery'] as const;
   const programme = { contributorBp: 200, returnDays: 7, conversionPrice: '1.05', validFrom: VALID_FROM };
   const second = clientOf(sandbox, sandbox.operator.second);
   await byTwo(second, () => operator.programmes.add({ body: programme }));
-  // nothing for the buyer: that would be points by another way than the tills know of
+  // no share for the buyer: the tills would not know of these points
   const split = { contributor: 300, distributor: 600, operator: 100 };
   const { id } = await clientOf(sandbox, credentials(seller)).offers.publish({
     body: { name: 'chaos', poolBp: 1_000, split, targets: ['fresh.example'], returnDays: 7, validFrom: VALID_FROM },
@@ -120,7 +120,7 @@ async function referral(sandbox: SandboxFile, credentials: (brand: string) => Cr
   return { seller, code };
 }
 
-/** In the middle of it all the running cycle is cut off and frozen: as soon as what belongs to it has arrived. */
+/** Cuts off and freezes the current cycle during the faults, as soon as all its events have arrived. */
 async function freeze(sandbox: SandboxFile): Promise<void> {
   await sleep(fireMs / 3);
   const operator = clientOf(sandbox, sandbox.operator);
@@ -153,7 +153,7 @@ function logsOfTheDead(): string {
 
 let ending = false;
 
-/** Ends all that was started, whatever hangs, and this process with it. */
+/** Ends everything that was started, even if it hangs, and this process with it. */
 async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;

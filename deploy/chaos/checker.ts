@@ -9,7 +9,7 @@ import { settled } from '../local/sandbox/cycles.js';
 import type { Stage } from './stage.js';
 import { MEMBERS, type Tills } from './tills.js';
 
-/** How long the network may take to come to rest once nothing goes wrong any more: a hold runs a minute, a dead member's session half a minute. */
+/** Time limit for the network to settle after the last fault: a hold lasts a minute, the session of a crashed consumer half a minute. */
 const REST_MS = 240_000;
 
 interface Wallet {
@@ -20,7 +20,7 @@ interface Wallet {
   debt: number;
 }
 
-/** What does not hold; everything is looked at, so that one fault does not hide another. */
+/** Failed checks; all checks run, so that one fault does not hide another. */
 class Faults {
   readonly found: string[] = [];
 
@@ -31,9 +31,10 @@ class Faults {
 }
 
 /**
- * The one checker at the end of every run. The network's own invariants, and beside them what the tills were told: each member has what
- * the tills' own sums say, each answered order stands in the books once and no other does, each brand redeemed what was captured there less
- * what was given back, each order with a code has one commission on what was kept. Nothing waits, nothing is parked, nothing dead-locked.
+ * The checker at the end of every run. It checks the network's own invariants and compares the books with the answers of the tills: each
+ * member has the points of the tills' own sums, each answered order is in the books exactly once and no other is, each brand redeemed the
+ * points captured there less those given back, and each order with a code has one commission on the kept goods. No event waits or is
+ * parked, and there was no deadlock.
  */
 export async function check(
   stage: Stage,
@@ -64,7 +65,7 @@ export async function check(
       const ref = tills.refs.get(`${slug} ${member}`) ?? '';
       const wallet = await api.need<Wallet>(credentials(slug), 'GET', `/v1/members/${ref}/wallet`);
       const { available, balance, pending, held, debt } = wallet;
-      // debts are taken off the balance already
+      // debts are already subtracted from the balance
       faults.same(`points of member ${member}`, balance + pending, books.points.get(member) ?? 0);
       faults.same(`held of member ${member}`, held, 0);
       if (available < 0 || pending < 0 || debt < 0) faults.found.push(`member ${member} has ${JSON.stringify(wallet)}`);
@@ -129,7 +130,7 @@ function report({ books, calls, retries }: Tills): string {
 
 const byName = (a: readonly [string, number], b: readonly [string, number]): number => (a[0] < b[0] ? -1 : 1);
 
-/** Waits until no hold is open: those that nobody ended run out. */
+/** Waits until no hold is open: abandoned ones expire. */
 async function holdsEnd(stage: Stage): Promise<void> {
   const ledger = new pg.Client({ connectionString: stage.owners.get('ledger') });
   await ledger.connect();
@@ -144,7 +145,7 @@ async function holdsEnd(stage: Stage): Promise<void> {
   }
 }
 
-/** Points redeemed at each brand, in all cycles there are. */
+/** Points redeemed at each brand, over all cycles. */
 async function redeemedByBrand(operator: HezongClient): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
   for (const month of months()) {
@@ -155,7 +156,7 @@ async function redeemedByBrand(operator: HezongClient): Promise<Map<string, numb
   return sums;
 }
 
-/** The months around now: the run may pass from one to the next, and a cycle that is cut off early goes on in the next. */
+/** The current month and its neighbours: a run may cross a month's end, and a cycle that is cut off early continues in the next. */
 export function months(): string[] {
   const now = new Date(Date.now() + 8 * 3_600_000);
   return [-1, 0, 1].map((step) =>
@@ -163,7 +164,7 @@ export function months(): string[] {
   );
 }
 
-/** Orders with a code and what was kept of each, in fen, as their commissions say; an order that has two stands there twice. */
+/** Orders with a code and their kept amount, in fen, by their commissions; an order with two commissions appears twice. */
 async function promoted(seller: HezongClient): Promise<[string, number][]> {
   const found: [string, number][] = [];
   for (let after: string | undefined; ;) {

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Chance } from './chance.js';
 import type { Stage } from './stage.js';
 
-/** One thing that goes wrong, and its end. */
+/** A fault, from its start to its end. */
 export interface Fault {
   readonly name: string;
   run(): Promise<void>;
@@ -12,15 +12,15 @@ export interface Fault {
 export interface FaultOptions {
   readonly stage: Stage;
   readonly chance: Chance;
-  /** Calls that were answered so far. */
+  /** Number of calls answered so far. */
   answered(): number;
   say(text: string): void;
 }
 
-/** Longest time in which nothing passes to Kafka, in a long run: longer than its clients wait for an answer. Milliseconds. */
+/** Longest interruption of Kafka in a long run: longer than its clients wait for an answer. Milliseconds. */
 const LONGEST_SILENCE = 14_000;
 
-/** Kills a server and waits until another process of it is there. */
+/** Kills a server and waits until another process of it runs. */
 async function killed(server: { readonly pid: number }, name: string): Promise<void> {
   const { pid } = server;
   process.kill(pid, 'SIGKILL');
@@ -28,7 +28,7 @@ async function killed(server: { readonly pid: number }, name: string): Promise<v
     if (performance.now() > end) throw new Error(`${name} does not come back`);
 }
 
-/** Everything that can go wrong here, in the order of a seed; each kind comes once before any comes twice. */
+/** All faults in an order set by the seed; each kind occurs once before any occurs twice. */
 export function* faultsOf(options: FaultOptions): Generator<Fault> {
   const { stage, chance } = options;
   const databases = [...stage.proxies.keys()].filter((name) => name !== 'log');
@@ -41,7 +41,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     if (stage.kafkaProxy === null) throw new Error('no proxy before Kafka');
     return stage.kafkaProxy;
   };
-  /** A process that is there; one that ended while it started has some seconds to be started again. */
+  /** A running process; one that exited during its start has some seconds to be started again. */
   const processOf = async (name: string) => {
     const found = stage.processes.get(name);
     if (found === undefined) throw new Error(`no process ${name}`);
@@ -87,7 +87,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       return {
         name: `${count} acknowledgements of Kafka are lost after it took what was sent`,
         run: async () => {
-          // only what is sent has these bytes in it
+          // only produce requests contain these bytes
           kafkaProxy().loseAnswers(count, 'ce_specversion');
           await sleep(2_000);
           kafkaProxy().loseAnswers(0);
@@ -171,7 +171,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
         name: `a transaction in the database of ${name} stays open for ${ms} ms, so that its relay must wait`,
         run: async () => {
           const client = new pg.Client({ connectionString: stage.owners.get(name) });
-          // PostgreSQL may be killed in the middle of it
+          // PostgreSQL may be killed during this
           client.on('error', () => undefined);
           await client.connect();
           await client.query('begin; select pg_current_xact_id()');
@@ -183,7 +183,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
   ];
   for (;;) {
     const round = [...kinds];
-    // what matters most comes first even in a short run
+    // the most important faults come first, even in a short run
     if (round.length > 4) for (const make of round.splice(0, 4)) yield make();
     while (round.length > 0) {
       const [make] = round.splice(chance.below(round.length), 1);

@@ -1,9 +1,9 @@
-/** One machine of a short run: several services in one process, each with an environment of its own (HOSTED: `[[name, environment], …]`). */
+/** One machine of a short run: several services in one process, each with its own environment (HOSTED: `[[name, environment], …]`). */
 import { field, integer, type Fields } from '#libs/config';
 import { STOP_IDLE_MS, startService, type RunningService } from '#libs/http';
 import { definitionOf } from '../local/network/definitions.js';
 
-/** A short run does not wait half a minute for the session of a process that was killed. */
+/** A short run does not wait half a minute for the session of a killed process. */
 const SESSION = field(
   'SESSION_MS',
   integer(1_000, 30_000),

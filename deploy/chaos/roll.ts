@@ -1,12 +1,12 @@
 import type { Stage } from './stage.js';
 import type { Tills } from './tills.js';
 
-/** Calls that must be answered while one process restarts; there are many more. */
+/** Minimum number of answered calls during the restart of one process; usually there are many more. */
 const LEAST_CALLS = 20;
 
 /**
- * Restarts one process after the other as a cluster does, while the tills are at work: a gateway is taken from behind its balancer first, a service is
- * not; then SIGTERM, a clean end, a start, ready. Not one call may fail: none is repeated, whatever the reason.
+ * Restarts one process after the other as a cluster does, while the tills are calling: a gateway is first removed from its load balancer,
+ * other services are not; then SIGTERM, a clean exit, a start, readiness. No call may fail: none is repeated, for any reason.
  */
 export async function roll(stage: Stage, tills: Tills, say: (text: string) => void): Promise<void> {
   for (const [name, process] of stage.processes) {

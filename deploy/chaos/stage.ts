@@ -14,30 +14,30 @@ import { loadSecrets } from '../local/network/secrets.js';
 import { Container } from '../processes/machine.js';
 
 export interface StageOptions {
-  /** Whether all services of a row share one process, a machine: half a dozen times less to start. */
+  /** Whether all services of one row share one process, a machine: this starts about six times fewer processes. */
   readonly shared: boolean;
   say(text: string): void;
 }
 
 const ROWS = [1, 2] as const;
-/** As often as `docker-compose.yml` starts again what fails. */
+/** Restart limit, as in `docker-compose.yml`. */
 const RESTARTS = 5;
 
 /**
- * A network of processes on loopback: real PostgreSQL and Kafka, a proxy before each service's database and before Kafka, and two of each service. In real
- * time, as a network for customers runs.
+ * A network of processes on loopback: real PostgreSQL and Kafka, a proxy in front of each service's database and of Kafka, and two
+ * processes per service. It uses real time, as a production network does.
  */
 export class Stage {
   readonly processes = new Map<string, Container>();
-  /** Where each service's metrics are, by its name and number. */
+  /** Address of each service's metrics, by its name and number. */
   readonly ops = new Map<string, string>();
-  /** Before the broker. */
+  /** Proxy in front of the broker. */
   kafkaProxy: TestProxy | null = null;
-  /** Before the database of each service. */
+  /** Proxies in front of each service's database. */
   readonly proxies = new Map<string, TestProxy>();
-  /** One for each gateway: a till has one, and keeps to it. */
+  /** One for each gateway: a till always uses the same one. */
   sandboxes: SandboxFile[] = [];
-  /** URLs of the databases for those who look into them, past the proxies. */
+  /** URLs of the databases without the proxies, for checks. */
   readonly owners = new Map<string, string>();
   readonly file: string;
   private servers: { postgres: RunningPostgres; kafka: RunningKafka } | null = null;
@@ -53,7 +53,7 @@ export class Stage {
 
   static make(options: StageOptions): Stage {
     const directory = mkdtempSync(join(tmpdir(), 'hezong-chaos-'));
-    // a root caller runs PostgreSQL under another account, which must be able to pass through
+    // root runs PostgreSQL under another account, which must be able to enter
     chmodSync(directory, 0o711);
     mkdirSync(join(directory, 'logs'));
     return new Stage(directory, options);
@@ -69,12 +69,12 @@ export class Stage {
     return this.servers.kafka;
   }
 
-  /** Names of the processes in which a service runs. */
+  /** Names of the processes that run a service. */
   of(service: string): string[] {
     return ROWS.map((row) => (this.options.shared ? `machine-${row}` : `${service}-${row}`));
   }
 
-  /** Which of the gateways runs in a process; null when none does. */
+  /** Number of the gateway in a process; null when there is none. */
   gatewayIn(name: string): number | null {
     const at = this.of('gateway').indexOf(name);
     return at < 0 ? null : at;
@@ -86,7 +86,7 @@ export class Stage {
       if (!signal.aborted) options.say(text);
     };
     const { signal } = this.over;
-    // a broker tells its callers where it is, hence the proxy first
+    // a broker sends its own address to its clients, so the proxy is created first
     const kafkaPort = await freePort();
     this.kafkaProxy = await testProxy(`127.0.0.1:${kafkaPort}`);
     const starting = Promise.all([
@@ -124,7 +124,7 @@ export class Stage {
     const ports = new Map<string, number>();
     for (const { name } of DEFINITIONS) {
       for (const row of ROWS) ports.set(`${name}-${row}`, await freePort());
-      // what goes to one of a service goes to its first
+      // calls to one instance of a service go to its first
       ports.set(name, ports.get(`${name}-1`) ?? 0);
     }
     const plan: Plan = { ports, databases, logUrl: log.databaseUrl, broker, secrets, logLevel: 'warn' };
@@ -183,13 +183,13 @@ export class Stage {
     this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), logs, RESTARTS));
   }
 
-  /** Ends every process that was started, at once, and starts none any more. */
+  /** Kills every process that was started, and starts no more. */
   kill(): void {
     this.over.abort();
     for (const process of this.processes.values()) process.end();
   }
 
-  /** Ends all, and clears up when they are gone. */
+  /** Ends all processes, and cleans up after their exit. */
   async end(keep: boolean): Promise<void> {
     this.kill();
     for (const proxy of this.proxies.values()) await proxy.close();
@@ -197,7 +197,7 @@ export class Stage {
     await this.starting;
     await Promise.all([this.servers?.kafka.stop(), this.servers?.postgres.stop()]);
     if (keep) return this.options.say(`logs and data in ${this.directory}`);
-    // ten thousand files: nobody waits for a slow disk
+    // ten thousand files: do not wait for a slow disk
     spawn('rm', ['-rf', this.directory], { detached: true, stdio: 'ignore' }).unref();
   }
 }

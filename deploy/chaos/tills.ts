@@ -6,7 +6,7 @@ import { ALLIANCE } from '../local/sandbox/alliance.js';
 import { phoneOf } from '../local/sandbox/members.js';
 import type { Chance } from './chance.js';
 
-/** Points a yuan at each brand, of its own rules: lines here have no category. */
+/** Points per yuan at each brand, by its own rules: the order lines here have no category. */
 const RATE: Readonly<Record<string, number>> = Object.fromEntries(
   ALLIANCE.map(({ slug, rules }) => {
     const base = rules.find(({ categories }) => categories.length === 0);
@@ -14,7 +14,7 @@ const RATE: Readonly<Record<string, number>> = Object.fromEntries(
   }),
 );
 
-/** A call that was answered for good. */
+/** A call with a final answer. */
 interface Told {
   readonly as: Credentials;
   readonly gateway: number;
@@ -38,7 +38,7 @@ interface Spent {
   points: number;
 }
 
-/** What the tills were told, and what therefore must be: by their own sums, of what they sent. */
+/** Answers given to the tills and the expected state, from the tills' own sums. */
 export class Books {
   /** Points of each member. */
   readonly points = new Map<number, number>();
@@ -46,11 +46,11 @@ export class Books {
   readonly orders = new Map<string, Set<string>>();
   /** Points captured at each brand, less what was given back. */
   readonly redeemed = new Map<string, number>();
-  /** Of orders with a code: external id to the goods that were kept, in fen. */
+  /** Orders with a code: external id to the kept amount of goods, in fen. */
   readonly referred = new Map<string, number>();
   answered = 0;
   declined = 0;
-  /** Authorizations that nobody ends: time does. */
+  /** Abandoned authorizations, which expire. */
   abandoned = 0;
 
   move(member: number, points: number): void {
@@ -62,24 +62,24 @@ export class Books {
   }
 }
 
-/** What a referral needs: the seller that pays for it and a code. */
+/** Data of a referral: the paying seller and a code. */
 export interface Referral {
   readonly seller: string;
   readonly code: string;
 }
 
 export const MEMBERS = 24;
-/** Answers of which some are asked for once more, unchanged and changed. */
+/** Answered calls; some of them are repeated, unchanged and changed. */
 const REMEMBERED = 200;
 
-/** Tills of all brands, that move points of the same members at once and repeat what is not answered, until they are told to stop. */
+/** Tills of all brands. They move points of the same members concurrently and repeat unanswered calls until they are stopped. */
 export class Tills {
   readonly books = new Books();
   readonly refs = new Map<string, string>();
   referral: Referral | null = null;
-  /** Calls that were not answered at once, and why; the last of them. */
+  /** Calls that needed a repeat, with the reason; the most recent ones. */
   readonly repeated: string[] = [];
-  /** The gateway that no call goes to, as one that is about to stop is taken from behind its balancer. */
+  /** Gateway that gets no calls, as one that is about to stop is removed from its load balancer. */
   spared: number | null = null;
   private readonly apis: Api[];
   private readonly told: Told[] = [];
@@ -113,7 +113,7 @@ export class Tills {
     for (const api of this.apis) await api.close();
   }
 
-  /** Every member at every brand, and something in every wallet. */
+  /** Creates every member at every brand, with some points in every wallet. */
   async open(): Promise<void> {
     const chance = this.chance.fork();
     const all = ALLIANCE.flatMap(({ slug }) => Array.from({ length: MEMBERS }, (_, member) => ({ slug, member })));
@@ -140,7 +140,7 @@ export class Tills {
     this.stopped = true;
   }
 
-  /** So many tills at once, each with a row of chances of its own. */
+  /** Starts the given number of tills, each with its own sequence of random numbers. */
   async work(tills: number): Promise<void> {
     await Promise.all(
       Array.from({ length: tills }, async () => {
@@ -181,7 +181,7 @@ export class Tills {
     return drawn === this.spared ? (drawn + 1) % this.apis.length : drawn;
   }
 
-  /** Reads a wallet, under a new token. */
+  /** Reads a wallet, with a new token. */
   private async look(chance: Chance, brand: string, member: number): Promise<void> {
     const api = this.apis[this.gateway(chance)] as Api;
     const as = this.credentials(brand);
@@ -190,7 +190,7 @@ export class Tills {
     this.books.answered += 1;
   }
 
-  /** Repeats the call until it is answered; anything but done or declined ends the run. */
+  /** Repeats the call until it is answered; any answer other than done or declined ends the run. */
   private async call(chance: Chance, brand: string, path: string, body: object): Promise<Answer> {
     const gateway = this.gateway(chance);
     const as = this.credentials(brand);
@@ -292,7 +292,7 @@ export class Tills {
     else if (draw < 80) await release();
     else if (abandons) this.books.abandoned += 1;
     else {
-      // several at once: one of them wins
+      // several concurrently: one of them wins
       const some = Array.from({ length: 3 }, () => take(points));
       const [captures, voids] = await Promise.all([Promise.all(some), draw < 93 ? release() : Promise.resolve(0)]);
       const winners = captures.filter((won) => won > 0).length + voids;
@@ -319,7 +319,7 @@ export class Tills {
     this.books.redeem(spent.brand, -points);
   }
 
-  /** Calls that were answered are answered the same again, and with other content not at all. Returns how many were asked. */
+  /** Repeats answered calls: they get the same answer again, and a refusal with other content. Returns the number of calls repeated. */
   async repeat(): Promise<number> {
     await inParallel(this.told, 8, async ({ as, gateway, path, body, key, answer }) => {
       const api = this.apis[(gateway + 1) % this.apis.length] as Api;

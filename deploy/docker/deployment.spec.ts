@@ -11,7 +11,7 @@ const compose = readCompose(drawn);
 const services = readdirSync('services');
 const ours = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'node');
 
-/** Whether one waits for the other, directly or by way of others. */
+/** Whether one service depends on the other, directly or indirectly. */
 function waitsFor(name: string, other: string): boolean {
   const after = Object.keys(compose.services[name]?.depends_on ?? {});
   return after.includes(other) || after.some((one) => waitsFor(one, other));
@@ -40,7 +40,7 @@ describe('docker-compose.yml', () => {
   it('holds no secret, publishes on loopback only, and names every address it uses', () => {
     const text = read('docker-compose.yml');
     for (const name of Object.keys(SECRETS)) expect(text).toContain(`\${${name}:-`);
-    // the one default is that of a database on loopback, for local runs without compose.env
+    // the only default is a database on loopback, for local runs without compose.env
     expect(
       [...text.matchAll(/(?:PASSWORD|KEYS?|PEPPERS):-([^}]+)\}/g)].every(([, fallback]) => fallback === 'hezong'),
     ).toBe(true);

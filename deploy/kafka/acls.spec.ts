@@ -10,7 +10,7 @@ import { readAcls, readTopics } from '#libs/messaging';
 import { DEFINITIONS } from '../local/network/definitions.js';
 import { anyEnvironment } from '../tools/any-environment.js';
 
-/** Topics by group, as the controllers of a service bind them: the pattern of a handler is `<group>|<topic>`. */
+/** Topics by group, as bound by the controllers of a service: the pattern of a handler is `<group>|<topic>`. */
 async function groupsOf(definition: AnyServiceDefinition): Promise<Record<string, string[]>> {
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
   const root = HttpModule.forService(definition.name, config, definition.module(config));
@@ -35,7 +35,7 @@ async function groupsOf(definition: AnyServiceDefinition): Promise<Record<string
   return groups;
 }
 
-/** Topics that a service's code names anywhere but where it binds a handler. */
+/** Topics named in a service's code, except where it binds a handler. */
 function writesOf(service: string): string[] {
   const names = readdirSync(`services/${service}/src`, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
@@ -73,7 +73,7 @@ describe('the rights on Kafka', () => {
       for (const group of Object.keys(groups)) expect(`hezong-${group.split('.')[0] ?? ''}`).toBe(name);
   });
 
-  // a topic that belongs to an unordered group brings retry topics, which its service would have to write and read
+  // a topic of an unordered group has retry topics, which its service must write and read
   it('need no retry topics', () => {
     expect(readTopics().filter(({ unordered }) => unordered !== undefined)).toEqual([]);
   });

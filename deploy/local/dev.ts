@@ -1,4 +1,4 @@
-/** `npm run dev`: a network whose services take up a change of their source. */
+/** `npm run dev`: a network whose services restart when their source changes. */
 import { Threads } from './dev/threads.js';
 import { watch } from './dev/watch.js';
 import { DEFINITIONS, FOLLOWERS } from './network/definitions.js';

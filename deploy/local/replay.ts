@@ -1,4 +1,7 @@
-/** `npm run replay -- --orders FILE`: sends every order of a file through the public API of a running network and checks what it earned. */
+/**
+ * `npm run replay -- --orders FILE`: sends every order of a file through the public API of a running network and checks the points it
+ * earned.
+ */
 import { Command, InvalidArgumentError } from 'commander';
 import { resolve } from 'node:path';
 import { readSandboxFile } from './network/sandbox-file.js';

@@ -1,4 +1,4 @@
-/** `npm start`. Looks at the Node version before it loads anything that would fail on an old one with a riddle. */
+/** `npm start`. Checks the Node version before it loads anything that would fail on an old version with an unclear message. */
 const WANTED: readonly [number, number] = [20, 19];
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < WANTED[0] || (major === WANTED[0] && minor < WANTED[1])) {

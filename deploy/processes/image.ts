@@ -5,15 +5,15 @@ import { DockerfileParser } from 'dockerfile-ast';
 import { projectRoot } from '../local/network/root.js';
 
 export interface ImageFile {
-  /** Arguments with their defaults that stand before the first FROM. */
+  /** Arguments with their defaults before the first FROM. */
   args: Record<string, string>;
-  /** What each stage is called; the last is the image. */
+  /** Names of the stages; the last is the image. */
   stages: string[];
   /** Instructions of the last stage, in order. */
   instructions: { keyword: string; words: string[] }[];
 }
 
-/** The Dockerfile, as a builder reads it. */
+/** The parsed Dockerfile. */
 export function readDockerfile(): ImageFile {
   const text = readFileSync(join(projectRoot(), 'deploy/docker/Dockerfile'), 'utf8');
   const all = DockerfileParser.parse(text)
@@ -35,8 +35,8 @@ export function readDockerfile(): ImageFile {
 }
 
 /**
- * A directory with what the image would hold: the files that its last stage copies, and of the packages only those that
- * `npm ci --omit=dev --omit=optional` installs. What is missing in it would be missing in the image.
+ * Creates a directory with the contents of the image: the files copied by its last stage, and only the packages that
+ * `npm ci --omit=dev --omit=optional` installs. A file missing here would be missing in the image.
  */
 export function assembleImage(image: ImageFile): string {
   const root = projectRoot();
@@ -60,7 +60,7 @@ function linkPackages(root: string, target: string): void {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
   for (const [path, { dev, optional, devOptional }] of Object.entries(lock.packages)) {
     const name = path.replace(/^node_modules\//, '');
-    // what lies below another package is found from there
+    // packages nested in another package are resolved from there
     if (
       !path.startsWith('node_modules/') ||
       name.includes('/node_modules/') ||

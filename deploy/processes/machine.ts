@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '#libs/servers';
 import type { Compose, ComposeService } from './compose.js';
 
-/** How long after its end a process is started again. */
+/** Delay before an exited process is started again. */
 const AGAIN_MS = 500;
 
-/** Where things listen here instead of at the names of the compose network. */
+/** Local addresses that replace the names of the compose network. */
 export interface Addresses {
   /** Port of each service on loopback. */
   ports: Map<string, number>;
-  /** `host:port` of the compose network to `host:port` here. */
+  /** `host:port` of the compose network to the local `host:port`. */
   servers: Map<string, string>;
 }
 
 /**
- * The environment of a container, with the addresses of the compose network replaced by those here: that is all that a container
- * engine would do with it too, in its own way. Nothing else is added: not even the PATH.
+ * The environment of a container, with the addresses of the compose network replaced by local ones; a container engine does the same in its
+ * own way. Nothing else is added, not even the PATH.
  */
 export function environmentHere(service: ComposeService, name: string, addresses: Addresses): Record<string, string> {
   const translate = (value: string): string => {
@@ -30,14 +30,14 @@ export function environmentHere(service: ComposeService, name: string, addresses
   const here = Object.fromEntries(
     Object.entries(service.environment ?? {}).map(([key, value]) => [key, translate(value)]),
   );
-  // inside its container a service has every address for itself
+  // inside its container a service binds every address
   if (here['HOST'] !== undefined) here['HOST'] = '127.0.0.1';
   if (here['PORT'] !== undefined) here['PORT'] = String(addresses.ports.get(name) ?? 0);
   if (here['OPS_PORT'] !== undefined) here['OPS_PORT'] = String(addresses.ports.get(opsOf(name)) ?? 0);
   return here;
 }
 
-/** What the port of a service's metrics and probes is kept under. */
+/** Key of the port of a service's metrics and probes. */
 function opsOf(name: string): string {
   return `${name} ops`;
 }
@@ -51,7 +51,7 @@ export async function portsFor(compose: Compose): Promise<Map<string, number>> {
   return ports;
 }
 
-/** One container's command as a process of its own. */
+/** One container's command as a separate process. */
 export class Container {
   private child: ChildProcess | null = null;
   private ended = false;
@@ -63,7 +63,7 @@ export class Container {
     private readonly env: Record<string, string>,
     private readonly image: string,
     private readonly logs: string,
-    /** How often it is started again in a row when it ends while it starts, because its database went away just then. */
+    /** Most consecutive restarts when it exits during its start, because its database went away at that moment. */
     private readonly restarts = 0,
   ) {}
 
@@ -75,7 +75,7 @@ export class Container {
     return `http://127.0.0.1:${this.env['PORT'] ?? ''}`;
   }
 
-  /** Where metrics and probes are. */
+  /** Base URL of metrics and probes. */
   get opsUrl(): string {
     return `http://127.0.0.1:${this.env['OPS_PORT'] ?? ''}`;
   }
@@ -111,14 +111,14 @@ export class Container {
     if (!this.ended && !this.running) this.start();
   }
 
-  /** Runs it to its end. */
+  /** Runs it until it exits. */
   async run(ms = 120_000): Promise<number | null> {
     this.start();
     await this.gone(ms);
     return this.child?.exitCode ?? null;
   }
 
-  /** As a machine that loses its power, then started again after a while. */
+  /** Kills it like a power failure, and starts it again after a while. */
   async crash(pauseMs: number): Promise<void> {
     if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGKILL');
     await this.gone(10_000);
@@ -126,7 +126,7 @@ export class Container {
     this.start();
   }
 
-  /** Kills it, and lets nobody start it again. */
+  /** Kills it and prevents a restart. */
   end(): void {
     this.ended = true;
     if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGKILL');
@@ -146,7 +146,7 @@ export class Container {
     }
   }
 
-  /** Waits until its own readiness check says yes. */
+  /** Waits until its own readiness check succeeds. */
   async ready(ms = 240_000): Promise<void> {
     const url = `${this.opsUrl}/health/ready`;
     let last = 'no answer';

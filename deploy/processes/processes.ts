@@ -1,8 +1,8 @@
 /**
- * `npm run test:processes`: the network as docker-compose.yml would run it, where there is no container engine. The compose file and the Dockerfile
- * are checked, the files of the image are put together, and every container's own command line is run as a process of its own, with the
- * environment that the compose file gives it, beside a real Kafka and a real PostgreSQL. Then the worked example and a replay of real orders
- * go through the gateway while one process of each kind is killed, and everything must come out as in one process.
+ * `npm run test:processes`: runs the network of docker-compose.yml without a container engine. It checks the compose file and the
+ * Dockerfile, assembles the files of the image, and runs every container's own command line as a separate process, with its environment
+ * from the compose file, and with a real Kafka and a real PostgreSQL. Then the worked example and a replay of real orders go through the
+ * gateway while one process of each kind is killed, and all results must equal those of a single process.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import { Container, environmentHere, portsFor, type Addresses } from './machine.
 import { checkTrace } from './trace.js';
 
 const WORKED_EXAMPLE = { 'brand:aurora': -7_350, 'brand:birch': -3_150, 'brand:crest': 8_475, operator: 2_025 };
-/** One of each kind, and the second of those that have two. */
+/** One process of each kind, and the second of those that have two. */
 const VICTIMS = [
   'ledger-1',
   'settlement-1',
@@ -98,7 +98,7 @@ function isOurs(compose: Compose, name: string): boolean {
   return compose.services[name]?.command?.[0] === 'node';
 }
 
-/** An image that is started without its variables names every one of them, and has done nothing. */
+/** An image started without its variables reports every one of them, and does nothing else. */
 async function withoutVariables(compose: Compose, absent: readonly string[]): Promise<void> {
   const optional = new Set([
     'HOST',
@@ -127,7 +127,7 @@ async function withoutVariables(compose: Compose, absent: readonly string[]): Pr
         !(name === 'gateway' && variable.endsWith('DATABASE_URL')),
     );
     if (name === 'topics') wanted.push('KAFKA_BROKERS');
-    // databases of services that this tree does not have are not asked for
+    // databases of services missing in this tree are not needed
     const silent = wanted.filter(
       (variable) =>
         !container.log.includes(`${variable} is missing`) &&
@@ -191,7 +191,7 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
       ['kafka:19092', broker.broker],
     ]),
   };
-  // what this tree does not have yet is nobody's neighbour
+  // a service missing in this tree is called by no other
   for (const name of absent) addresses.ports.set(name, addresses.ports.get('partners') ?? 0);
   const container = (name: string): Container => {
     const service = compose.services[name];
@@ -237,7 +237,7 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
   return { example, replay, books };
 }
 
-/** Kills processes one after the other while the replay goes on, and starts each again; of two instances one is always up. */
+/** Kills processes one after the other during the replay, and starts each again; of two instances one is always running. */
 async function replayUnderFire(story: Story, victims: readonly string[]): Promise<Figures> {
   const order = VICTIMS.filter((name) => victims.includes(name));
   const first = order.filter((name) => !name.endsWith('-2'));

@@ -8,10 +8,10 @@ import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js'
 import { Api } from '../local/replay/api.js';
 import type { Container } from './machine.js';
 
-/** A consumer that was killed keeps its partitions until Kafka gives its session up. */
+/** A killed consumer keeps its partitions until Kafka ends its session. */
 const PATIENCE_MS = 60_000;
 
-/** Lines of a service's instances that belong to a trace. */
+/** Log lines of a service's instances that belong to a trace. */
 function linesOf(
   containers: ReadonlyMap<string, Container>,
   service: string,
@@ -24,7 +24,10 @@ function linesOf(
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Sends one recorded order and follows it by its trace id alone: through the gateway and the ledger, over Kafka, into the settlement service's logs. */
+/**
+ * Sends one recorded order and follows it by its trace id alone: through the gateway and the ledger, over Kafka, into the settlement
+ * service's logs.
+ */
 export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<string, Container>): Promise<void> {
   const api = new Api(sandbox, { connections: 2 });
   const { operator } = sandbox;
@@ -88,7 +91,7 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
   await checkWatching(containers);
 }
 
-/** What Prometheus and a container engine ask. */
+/** Requests that Prometheus and a container engine make. */
 async function checkWatching(containers: ReadonlyMap<string, Container>): Promise<void> {
   for (const [name, wanted] of [
     [

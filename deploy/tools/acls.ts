@@ -1,4 +1,4 @@
-/** Deploy step: gives every service's user on Kafka the rights of deploy/kafka/acls.yaml and takes all others from it. Safe to repeat. */
+/** Deployment step: gives every service's user on Kafka the rights of deploy/kafka/acls.yaml and revokes all others. Can be repeated. */
 import { join } from 'node:path';
 import { defineConfig, kafkaFields, loadConfig } from '#libs/config';
 import { declareAcls } from '#libs/messaging';

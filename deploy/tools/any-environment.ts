@@ -4,7 +4,7 @@ import type { AnyServiceDefinition } from '#libs/http';
 
 const NOWHERE = 'http://127.0.0.1:9';
 const ZEROS = Buffer.alloc(32).toString('base64');
-/** An address, a key, a list of numbered keys, a key pair, a set of keys: one of them fits every variable. */
+/** An address, a key, a list of numbered keys, a key pair, a set of keys: every variable accepts one of them. */
 const STAND_INS = [
   NOWHERE,
   ZEROS,
@@ -13,7 +13,7 @@ const STAND_INS = [
   JSON.stringify({ keys: [] }),
 ];
 
-/** Fills in what has no default, for applications that are looked at and never run. */
+/** Provides values for variables without a default, for applications that are inspected and never run. */
 export function anyEnvironment(definition: AnyServiceDefinition): Record<string, string> {
   const declared = definition.config.fields as Record<string, Field<unknown>>;
   const fields = Object.values(declared);

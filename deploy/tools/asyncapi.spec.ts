@@ -13,12 +13,12 @@ const document = (await json('docs/asyncapi.json')) as Document;
 describe('docs/asyncapi.json', () => {
   it('is an AsyncAPI 3 document', async () => {
     const schema = await json('node_modules/@asyncapi/specs/schemas/3.0.0.json');
-    // the schema brings the one of JSON schema along
+    // the schema includes the JSON schema meta-schema
     const ajv = new Ajv({ strict: false, allErrors: true, meta: false, validateSchema: false, logger: false });
     addFormats.default(ajv);
     const check = ajv.compile(schema);
     expect(check(document) ? [] : check.errors).toEqual([]);
-    // the schema does find faults
+    // proves that the schema detects faults
     expect(check({ ...document, channels: { broken: { address: 1 } } })).toBe(false);
   });
 

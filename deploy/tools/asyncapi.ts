@@ -14,13 +14,13 @@ const DAY_MS = 86_400_000;
 
 type Json = Record<string, unknown>;
 
-/** The schemas with their comments, which the generated code no longer has as data. */
+/** The schemas with their comments, which the generated code does not contain. */
 function readSchemas(): FileRegistry {
   const binary = execFileSync('node_modules/.bin/buf', ['build', 'proto', '-o', '-'], { maxBuffer: 1 << 24 });
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, binary));
 }
 
-/** The comment above something, as one paragraph. */
+/** The comment above a declaration, as one paragraph. */
 function comment(file: DescFile, path: readonly number[]): string | undefined {
   const wanted = path.join('.');
   const place = file.proto.sourceCodeInfo?.location.find((location) => location.path.join('.') === wanted);
@@ -28,11 +28,11 @@ function comment(file: DescFile, path: readonly number[]): string | undefined {
   return text === undefined || text === '' ? undefined : text;
 }
 
-// places in a FileDescriptorProto: 4 its messages, 5 its enums; 2 the fields of a message
+// field numbers in a FileDescriptorProto: 4 its messages, 5 its enums; 2 the fields of a message
 const placeOf = (message: DescMessage): number[] => [4, message.file.messages.indexOf(message)];
 const describe = (text: string | undefined): Json => (text === undefined ? {} : { description: text });
 
-/** As Protobuf JSON writes it; on the topic the same is Protobuf binary. */
+/** Schema of the Protobuf JSON form; on the topic the message is Protobuf binary. */
 const SCALARS: Readonly<Partial<Record<ScalarType, Json>>> = {
   [ScalarType.STRING]: { type: 'string' },
   [ScalarType.BOOL]: { type: 'boolean' },
@@ -87,7 +87,7 @@ class Schemas {
     }));
   }
 
-  /** What stands beside a reference would not be read. */
+  /** Keywords beside a reference would be ignored. */
   private about(schema: Json, about: Json): Json {
     return '$ref' in schema ? { allOf: [schema], ...about } : { ...schema, ...about };
   }

@@ -1,6 +1,7 @@
 /**
- * `npm run check:chart`: the chart as Helm itself sees it. Lints it, renders it as it comes and with everything switched on, and compares what
- * comes out with the types and schemas of Kubernetes, with the variables that the services read, and with the calls in their code.
+ * `npm run check:chart`: checks the chart through Helm. It lints the chart, renders it with the defaults and with everything enabled, and
+ * compares the result with the types and schemas of Kubernetes, with the variables that the services read, and with the calls in their
+ * code.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -75,7 +76,7 @@ const packageOf = ({ apiVersion, kind }: Manifest): string => {
   return [base, group, version, kind].filter((part) => part !== '').join('/');
 };
 
-/** Faults by the types, which know every field there is, so a misspelt one is found. */
+/** Faults by the types, which contain every field, so a misspelt one is found. */
 function typeFaults(manifests: readonly Manifest[]): string[] {
   const text = manifests
     .map((manifest, i) => {
@@ -109,7 +110,7 @@ function typeFaults(manifests: readonly Manifest[]): string[] {
   });
 }
 
-/** Faults by the schemas, which know what a value may be. */
+/** Faults by the schemas, which define the allowed values. */
 async function schemaFaults(manifests: readonly Manifest[]): Promise<string[]> {
   const faults: string[] = [];
   for (const manifest of manifests) {
@@ -127,14 +128,14 @@ async function schemaFaults(manifests: readonly Manifest[]): Promise<string[]> {
 
 const services = DEFINITIONS.map(({ name }) => name);
 
-/** Who calls whom, by the addresses that code reads: what a library reads is read by every service. */
+/** Calls between services, by the addresses that code reads: every service reads those that a library reads. */
 function callsInCode(): Map<string, Set<string>> {
   const called = (place: string, own: boolean): string[] => {
     const text = readdirSync(place, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.includes('.spec.'))
       .map((file) => readFileSync(join(place, file), 'utf8'))
       .join('\n');
-    // a library hands the addresses of all on to those who may need one
+    // a library passes all addresses on to code that may need one
     const all = own && text.includes('instanceUrls(') ? services.filter((name) => name !== 'gateway') : [];
     return [...all, ...[...text.matchAll(/\bconfig\.([a-z]+)Urls?\b/g)].map(([, name = '']) => name)].filter((name) =>
       services.includes(name),
@@ -185,7 +186,7 @@ function networkFaults(manifests: readonly Manifest[]): string[] {
   return faults;
 }
 
-/** Every service has all that a service needs, and its environment has only what code reads. */
+/** Checks that every service has all its settings, and that its environment has only variables that code reads. */
 function completenessFaults(manifests: readonly Manifest[]): string[] {
   const faults: string[] = [];
   for (const kind of ['Service', 'StatefulSet', 'PodDisruptionBudget', 'NetworkPolicy']) {
@@ -215,7 +216,7 @@ try {
   const [asItComes = [], allOn = []] = rendered;
   faults.push(...typeFaults(rendered.flat()), ...networkFaults(asItComes), ...completenessFaults(allOn));
   for (const manifests of rendered) faults.push(...(await schemaFaults(manifests)));
-  // a check that finds nothing wrong in this would find nothing
+  // proves that the check detects faults
   const misspelt = allOn.map((one) =>
     one.kind === 'StatefulSet' ? { ...one, spec: { ...one.spec, replicaz: 1 } } : one,
   );

@@ -1,7 +1,7 @@
 /**
- * `npm run compose:env`: draws the secrets that docker-compose.yml wants into `.hezong/compose.env`, readable by nobody else. What is
- * there already stays, so it may be repeated after an update. Databases made with lost secrets get the new ones from the provision step,
- * but what was encrypted under lost vault keys stays unreadable: keep a copy of the file.
+ * `npm run compose:env`: generates the secrets for docker-compose.yml in `.hezong/compose.env`, readable only by its owner. Existing
+ * secrets stay, so it can be repeated after an update. If the file is lost, the provision step gives existing databases the new passwords,
+ * but data encrypted with lost vault keys stay unreadable: keep a copy of the file.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -15,12 +15,12 @@ const SERVICES = ['partners', 'identity', 'crm', 'ledger', 'membership', 'referr
 const password = (): string => randomBytes(24).toString('base64url');
 const key = (): string => randomBytes(32).toString('base64');
 
-/** `LEDGER_INTERNAL_KEY`: what the service signs its calls to others with. */
+/** `LEDGER_INTERNAL_KEY`: the key with which the service signs its calls to others. */
 function internalKeyVariable(service: string): string {
   return `${service.toUpperCase()}_INTERNAL_KEY`;
 }
 
-/** Name of each secret and how it is drawn. */
+/** Name of each secret and its generator. */
 export const SECRETS: Readonly<Record<string, () => string>> = {
   POSTGRES_PASSWORD: password,
   ...Object.fromEntries(
@@ -48,7 +48,7 @@ export function readEnvFile(file: string): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-/** The public keys of all services: those known before, so that one may be on its way out, and those in use now. */
+/** The public keys of all services: the previous ones, so that a key can be phased out, and the current ones. */
 function publishedKeys(values: Readonly<Record<string, string>>): { keys: PublicKey[] } {
   const before = JSON.parse(values['INTERNAL_JWKS'] ?? '{"keys":[]}') as { keys: PublicKey[] };
   const inUse = EVERY_SERVICE.map((name) =>
@@ -58,7 +58,7 @@ function publishedKeys(values: Readonly<Record<string, string>>): { keys: Public
   return { keys: [...before.keys.filter(({ kid }) => !kids.has(kid)), ...inUse] };
 }
 
-/** Adds what is missing; returns the names of what was added. */
+/** Adds missing secrets; returns their names. */
 export function writeComposeEnv(file: string): string[] {
   const known = readEnvFile(file);
   const missing = Object.keys(SECRETS).filter((name) => known[name] === undefined);

@@ -27,7 +27,7 @@ function filterOf({ group, topic, key, id }: Selection): ParkedFilter {
   };
 }
 
-/** Nothing is replayed or discarded by a forgotten option. */
+/** A forgotten option must not replay or discard anything. */
 function deliberate(selection: Selection): ParkedFilter {
   const filter = filterOf(selection);
   if (Object.keys(filter).length === 0 && selection.all !== true) throw new Error('select records, or say --all');
@@ -42,7 +42,7 @@ function selecting(command: Command): Command {
     .option('--id <id>', 'one record, as listed');
 }
 
-/** The log as the service itself speaks to it. */
+/** The log with the service's own access. */
 const logSchema = defineConfig('events', {
   broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
   ...kafkaFields(),

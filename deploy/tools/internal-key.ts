@@ -1,6 +1,6 @@
 /**
- * `node dist/deploy/tools/internal-key.js ledger 2`: draws key 2 of the ledger for its calls to other services, or without arguments the first
- * keys of all services, and prints what each is to be given. Nothing is kept. How a key is changed: docs/runbooks/internal-keys.md.
+ * `node dist/deploy/tools/internal-key.js ledger 2`: generates key 2 of the ledger for its calls to other services, or without arguments
+ * the first keys of all services, and prints the setting of each service. Nothing is stored. Key rotation: docs/runbooks/internal-keys.md.
  */
 import { drawInternalKey, publicPart } from '#libs/auth';
 import { EVERY_SERVICE } from '#libs/config';

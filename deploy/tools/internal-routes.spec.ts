@@ -12,7 +12,7 @@ import { anyEnvironment } from './any-environment.js';
 const EVERYBODY = ['crm', 'gateway', 'identity', 'ledger', 'membership', 'partners', 'referrals', 'settlement'];
 const WITH_DIRECTORY = ['crm', 'identity', 'ledger', 'membership', 'referrals', 'settlement'];
 
-/** Who may call what inside the network, written down once more: a new route, or a new caller of one, is to be decided here too. */
+/** Allowed callers of internal routes, listed a second time: a new route or caller must be approved here too. */
 const OF_ALL: Record<string, string[]> = {
   'PUT internal/v1/clock': ['partners'],
   'GET internal/v1/ready': ['gateway'],
@@ -25,7 +25,7 @@ const OF_ALL: Record<string, string[]> = {
   'GET internal/v1/invariants': ['gateway'],
   'GET internal/v1/audit': ['gateway'],
 };
-/** Those with acts of two people. */
+/** Services with acts that need two people. */
 const GUARDED = ['ledger', 'membership', 'partners', 'referrals'];
 const PUSHED = { 'PUT internal/v1/brands/:slug': ['partners'] };
 const OWN: Record<string, Record<string, string[]>> = {

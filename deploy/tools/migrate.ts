@@ -1,4 +1,6 @@
-/** Deploy step: brings the databases of all services up to date, as their owner roles, before the new services start. Safe to repeat. */
+/**
+ * Deployment step: brings the databases of all services up to date, with their owner roles, before the new services start. Can be repeated.
+ */
 import { databaseUrl, defineConfig, field, loadConfig } from '#libs/config';
 import { migrate } from '#libs/postgres';
 import { databaseServices, migrationVariable } from './services.js';

@@ -22,7 +22,7 @@ const document = JSON.parse(await readFile('docs/openapi.json', 'utf8')) as {
 const { schemas } = document.components;
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
 
-/** What an operation answers with when it succeeds. */
+/** Answers of a successful operation. */
 const answers = operations.flatMap(({ operationId, responses }) =>
   Object.entries(responses)
     .filter(([status]) => /^2\d\d$/.test(status))
@@ -41,7 +41,7 @@ describe('docs/openapi.json', () => {
         .filter(({ status, media }) => status === '204' || media.some(({ schema }) => schema !== undefined))
         .map(({ operationId }) => operationId),
     );
-    // a redirect has no body to tell of
+    // a redirect has no body to describe
     const silent = operations.filter(
       ({ operationId, responses }) =>
         !told.has(operationId) && !Object.keys(responses).some((status) => status.startsWith('3')),
@@ -60,7 +60,7 @@ describe('docs/openapi.json', () => {
       for (const part of Object.values(schema)) look(part, where);
     };
     for (const { operationId, requestBody } of operations) look(requestBody, operationId);
-    // a form of OAuth may have parameters that a server does not know
+    // an OAuth form may have parameters that a server does not know
     expect([...open]).toEqual(['token']);
   });
 

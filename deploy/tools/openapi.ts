@@ -12,13 +12,13 @@ import { anyEnvironment } from './any-environment.js';
 import { mergeOpenApi } from '../../services/gateway/src/docs/openapi.js';
 import type { OpenApi } from '../../services/gateway/src/docs/openapi.js';
 
-/** Writes docs/openapi.json from the controllers; with --check it only compares and fails on drift. Nothing is connected to and nothing listens. */
+/** Writes docs/openapi.json from the controllers; with --check it only compares and fails on drift. It opens no connection and no port. */
 const FILE = 'docs/openapi.json';
 
 async function documentOf(definition: AnyServiceDefinition): Promise<readonly [string, OpenApi]> {
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
   const root = HttpModule.forService(definition.name, config, definition.module(config));
-  // In preview the classes are known and none is made.
+  // In preview mode the classes are known but not instantiated.
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares these options as a class
   const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), {
     preview: true,

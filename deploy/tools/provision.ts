@@ -1,7 +1,7 @@
 /**
- * Deploy step: creates the databases of all services and their roles, or brings the roles' passwords up to date.
- * Safe to repeat. Needs a superuser, because the owner roles bypass row-level security. Roles and passwords are those of the
- * URLs that the services and their migrations get, so nothing is told twice.
+ * Deployment step: creates the databases of all services and their roles, or updates the roles' passwords. Can be repeated. Needs a
+ * superuser, because the owner roles bypass row-level security. Roles and passwords come from the URLs of the services and their
+ * migrations, so they are configured only once.
  */
 import { ConfigError, databaseUrl, defineConfig, field, loadConfig } from '#libs/config';
 import type { Field } from '#libs/config';
@@ -36,7 +36,7 @@ function schema() {
   return defineConfig('provision', fields);
 }
 
-/** The password in a URL; the URL must name the role and the database that the step makes. */
+/** The password in a URL; the URL must name the role and the database that the step creates. */
 function passwordOf(variable: string, text: string, role: string, database: string, faults: string[]): string {
   const { username, password, pathname } = new URL(text);
   if (username !== role || pathname !== `/${database}`)

@@ -2,7 +2,7 @@ import { createClient } from '#libs/postgres';
 import { testDatabase } from '#libs/testing';
 import { DEFINITIONS } from '../local/network/definitions.js';
 
-/** How a column is named that says whose a row is. */
+/** Names of columns that identify the owner of a row. */
 const OWNERS = [
   'brand',
   'brands',
@@ -16,7 +16,7 @@ const OWNERS = [
   'owner',
 ];
 
-/** Tables that have such a column and hide no row by it, and why. */
+/** Tables with such a column and without row security on it, with the reason. */
 const SHOWN: Readonly<Record<string, string>> = {
   brand_directory: 'what every service must know of every brand; no customer is in it',
   brand_directory_part: 'the same, until all parts of a brand are there',

@@ -4,7 +4,7 @@ import { createClient } from '#libs/postgres';
 import { testDatabase, unmigratedDatabase } from '#libs/testing';
 import { schemaOf } from './schema/schema-of.js';
 
-/** What PostgreSQL itself says of a database, thing by thing. */
+/** PostgreSQL's own description of a database, object by object. */
 const FACTS = `
   with own as (select oid, nspname from pg_namespace where nspname in ('public', 'vault')),
   relation as (select c.* from pg_class c join own on own.oid = c.relnamespace
@@ -44,7 +44,7 @@ async function factsOf(url: string): Promise<string[]> {
   }
 }
 
-/** All of a script, with what its lines `\ir` name in their place. */
+/** A whole script, with the files of its `\ir` lines inlined. */
 async function script(file: string): Promise<string> {
   const text = await readFile(file, 'utf8');
   const parts = text

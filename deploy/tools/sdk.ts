@@ -18,7 +18,7 @@ async function generate(path: string): Promise<void> {
     output: { path, module: { extension: '.js' }, entryFile: true },
     logs: { level: 'silent' },
     plugins: [
-      // the client is always given: it holds the address and the token
+      // the client is always passed: it holds the address and the token
       { name: '@hey-api/client-fetch', throwOnError: true, baseUrl: false },
       '@hey-api/typescript',
       {
@@ -42,7 +42,7 @@ async function generate(path: string): Promise<void> {
   await writeFile(join(path, 'keyed.gen.ts'), keyedSource(keyed));
 }
 
-/** Sums may be beyond what JSON.parse reads: the client reads those as bigints, and its types say so. */
+/** Sums may exceed what JSON.parse reads exactly: the client reads those as bigints, and its types include bigint. */
 async function makeExact(path: string): Promise<void> {
   const replace = async (file: string, from: string | RegExp, to: string): Promise<void> => {
     const text = await readFile(join(path, file), 'utf8');

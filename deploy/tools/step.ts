@@ -1,6 +1,6 @@
 import { ConfigError } from '#libs/config';
 
-/** Runs one step of a deployment as this process: 0 when it is done, 1 with words for whoever deploys. */
+/** Runs one step of a deployment as this process: exits with 0 when done, with 1 and a message for the operator otherwise. */
 export function step(work: () => Promise<string[]>): void {
   work().then(
     (lines) => process.stdout.write(`${lines.join('\n')}\n`),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Table } from '#libs/postgres';
 
-/** What a database has of a table, column by column: read from the text of its schema, which is made from the migrated database. */
+/** A table's columns, read from the text of its schema, which is generated from the migrated database. */
 async function columnsOf(service: string, table: string): Promise<Map<string, object>> {
   const schema = await readFile(`services/${service}/schema/schema.sql`, 'utf8');
   const text = schema.split(`\ncreate table ${table} (\n`)[1]?.split(/\n\)[^\n]*;\n/)[0] ?? '';

@@ -1,4 +1,6 @@
-/** Deploy step: creates the topics of deploy/kafka/topics.yaml that are missing and changes those that differ. Services create none. Safe to repeat. */
+/**
+ * Deployment step: creates missing topics of deploy/kafka/topics.yaml and changes those that differ. Services create none. Can be repeated.
+ */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineConfig, field, flag, integer, kafkaFields, list, loadConfig, oneOf } from '#libs/config';

@@ -1,4 +1,4 @@
-/** What the image says when it is started without a command. */
+/** Message of the image when it is started without a command. */
 import { DEFINITIONS } from '../local/network/definitions.js';
 
 const services = DEFINITIONS.map(({ name }) => `  node dist/services/${name}/src/main.js`);

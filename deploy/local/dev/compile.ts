@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { basename, dirname, join, relative } from 'node:path';
 
 /**
- * Compiles one source below `root` into its dist/, as `npm run build` does; removes the compiled file of a source that is gone.
- * Answers whether the code differs from what was there.
- * @throws Error with swc's description when the source has a syntax error; the compiled file stays as it was
+ * Compiles one source below `root` into its dist/, as `npm run build` does; removes the compiled file of a deleted source.
+ * Returns whether the code has changed.
+ * @throws Error with swc's description when the source has a syntax error; the compiled file stays unchanged
  */
 export async function compile(root: string, file: string): Promise<boolean> {
   const source = join(root, file);
@@ -27,7 +27,7 @@ export async function compile(root: string, file: string): Promise<boolean> {
   return true;
 }
 
-/** The first lines of a compiler's description: file, line and what is wrong, without colours. */
+/** The first lines of a compiler's message: file, line and error, without colours. */
 export function shortOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
 

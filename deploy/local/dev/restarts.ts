@@ -1,4 +1,4 @@
-/** What a changed source file asks of a network that is being worked on. */
+/** Effect of a changed source file on a running development network. */
 export type Restart =
   | { readonly kind: 'nothing' }
   /** Only this service uses it. */
@@ -19,7 +19,7 @@ export function restartOf(file: string): Restart {
   return { kind: 'nothing' };
 }
 
-/** The services, of all, that these files restart, and whether they also ask for a new start of the network. */
+/** Returns which of all services these files restart, and whether they also need a restart of the network. */
 export function restartsOf(
   files: Iterable<string>,
   all: readonly string[],

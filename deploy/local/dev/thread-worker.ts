@@ -1,7 +1,9 @@
 import { parentPort } from 'node:worker_threads';
 import type * as Http from '#libs/http';
 
-/** What a thread of the development network is told. Nothing of the repository is loaded before `load`, so a waiting thread is never stale. */
+/**
+ * Messages to a thread of the development network. No code of the repository is loaded before `load`, so a waiting thread is never stale.
+ */
 export type Order =
   | { readonly kind: 'load'; readonly names: readonly string[] }
   | { readonly kind: 'serve'; readonly name: string; readonly env: Record<string, string> }
@@ -12,7 +14,7 @@ export interface Said {
   readonly failed?: string;
 }
 
-/** Packages that every service loads: most of the time of a start. */
+/** Packages that every service loads: they take most of the start time. */
 const PACKAGES = [
   '@nestjs/core',
   '@nestjs/common',
@@ -72,7 +74,7 @@ async function obey(order: Order): Promise<void> {
 const say = (said: Said): void => parentPort?.postMessage(said);
 const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
-// one order after the other: each is answered before the next is taken up
+// one message at a time: each is answered before the next is processed
 let last: Promise<void> = Promise.all(PACKAGES.map((name) => import(name))).then(() => undefined);
 parentPort?.on('message', (order: Order) => {
   last = last

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { ServiceHost } from '../network/network.js';
 import type { Order, Said } from './thread-worker.js';
 
-/** A thread of its own for some services; it answers one order after the other. */
+/** A separate thread for some services; it answers one message at a time. */
 class Thread {
   private readonly worker = new Worker(new URL('./thread-worker.js', import.meta.url));
   private readonly ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
@@ -24,7 +24,7 @@ class Thread {
     });
   }
 
-  /** A fault that nobody caught has ended it, and its services with it. */
+  /** An uncaught error has ended the thread, and its services with it. */
   get lost(): boolean {
     return this.gone;
   }
@@ -45,7 +45,7 @@ class Thread {
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** All services in threads. Two threads wait with their packages loaded, so that a changed service is up again soon. */
+/** All services in threads. Two threads wait with their packages loaded, so that a changed service restarts quickly. */
 export class Threads implements ServiceHost {
   private readonly living: Thread[] = [];
   private readonly spares: Thread[] = [];
@@ -55,8 +55,8 @@ export class Threads implements ServiceHost {
   private closed = false;
 
   /**
-   * @param groups the services, by the thread in which they start, in their order
-   * @param onLost a service's fault after its start, for people
+   * @param groups services by thread, in their start order
+   * @param onLost reports a service's fault after its start
    */
   constructor(
     private readonly groups: readonly (readonly string[])[],
@@ -72,7 +72,7 @@ export class Threads implements ServiceHost {
 
   /**
    * Loads the services anew, and only then closes the old ones and serves.
-   * @throws Error when one can't be loaded: the old ones go on; when one can't be started: it is down until the next restart
+   * @throws Error when one cannot be loaded: the old ones continue; when one cannot be started: it is down until the next restart
    */
   async restart(changed: readonly string[], free?: () => void): Promise<void> {
     for (const thread of this.living) if (thread.lost) for (const name of thread.serves) this.down.add(name);
@@ -114,7 +114,7 @@ export class Threads implements ServiceHost {
     await Promise.all([...this.living.splice(0), ...this.spares.splice(0)].map((thread) => thread.stop()));
   }
 
-  /** Ends these services where they run; a thread that serves none then ends too. */
+  /** Stops these services in their threads; a thread without services then ends too. */
   private async release(names: readonly string[]): Promise<void> {
     await Promise.all(
       [...this.living].map(async (thread) => {

@@ -3,18 +3,18 @@ import { join, sep } from 'node:path';
 import { compile, shortOf } from './compile.js';
 import { restartOf, restartsOf } from './restarts.js';
 
-/** Editors write a file in several steps, and several files at once. */
+/** Editors write a file in several steps, and several files at a time. */
 const CALM_MS = 60;
 
 export interface Watched {
-  /** The repository. */
+  /** Root directory of the repository. */
   root: string;
   services: readonly string[];
   restart: (names: readonly string[]) => Promise<void>;
   print: (text: string) => void;
 }
 
-/** Compiles what changes and restarts what uses it, until the returned function is called. */
+/** Compiles changed files and restarts the services that use them, until the returned function is called. */
 export function watch({ root, services, restart, print }: Watched): () => void {
   const changed = new Set<string>();
   let calm: NodeJS.Timeout | undefined;

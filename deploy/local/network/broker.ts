@@ -5,9 +5,9 @@ import { CannotStart, checkKafka } from './checks.js';
 export interface Broker {
   kind: 'kafka' | 'postgres';
   kafkaBrokers: string;
-  /** The node we started ourselves. */
+  /** The node started here. */
   server: RunningKafka | null;
-  /** Which one it is, for people. */
+  /** Description of the broker for people. */
   says: string;
 }
 
@@ -20,7 +20,7 @@ interface Wish {
 
 const POSTGRES: Broker = { kind: 'postgres', kafkaBrokers: '', server: null, says: 'event log in PostgreSQL' };
 
-/** `KAFKA_BROKERS` if set; else Kafka on the local Java; else the log in PostgreSQL, with a plain notice. A forced choice never falls back. */
+/** `KAFKA_BROKERS` if set; else Kafka on the local Java; else the log in PostgreSQL, with a notice. A forced choice never falls back. */
 export async function chooseBroker(wish: Wish): Promise<Broker> {
   if (wish.forced === 'postgres') return POSTGRES;
   if (wish.kafkaBrokers !== '') {

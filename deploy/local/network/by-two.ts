@@ -1,7 +1,7 @@
 import { HezongProblem } from '#libs/sdk';
 import type { HezongClient } from '#libs/sdk';
 
-/** An act that takes two people, where one holds both clients: asked for, approved by the second, done. */
+/** Performs an act that needs two people when one person holds both clients: requests it, approves it as the second, repeats it. */
 export async function byTwo<T>(second: HezongClient, act: () => Promise<T>): Promise<T> {
   try {
     return await act();

@@ -10,7 +10,7 @@ import { CannotStart, checkDatabase, checkKafka, makeDataDirectory, takePort } f
 const folder = mkdtempSync(join(tmpdir(), 'hezong-checks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What the user reads. */
+/** Message shown to the user. */
 async function sentence(start: () => unknown): Promise<string> {
   const fault: unknown = await Promise.resolve()
     .then(start)

@@ -3,7 +3,7 @@ import { connect, type Server } from 'node:net';
 import pg from 'pg';
 import { openDoor } from '#libs/servers';
 
-/** A reason not to start that the reader can do something about; shown without a stack. */
+/** A reason not to start that the user can fix; shown without a stack. */
 export class CannotStart extends Error {}
 
 const DISK_NEEDED = 1.5 * 1024 ** 3;
@@ -18,7 +18,7 @@ export function checkDisk(directory: string): void {
   }
 }
 
-/** @throws CannotStart when the directory is not there and can't be made, or is none */
+/** @throws CannotStart when the directory does not exist and cannot be created, or is not a directory */
 export function makeDataDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o711 });
@@ -33,11 +33,11 @@ export function makeDataDirectory(directory: string): void {
   }
 }
 
-/** PostgreSQL's codes for a name or password that it does not know. */
+/** PostgreSQL's codes for an unknown name or password. */
 const NO_ENTRY = new Set(['28000', '28P01']);
 const PATIENCE_MS = 5_000;
 
-/** @throws CannotStart when nobody answers at the URL, or not to a superuser; the password is not shown */
+/** @throws CannotStart when no server answers at the URL, or its user is not a superuser; the password is not shown */
 export async function checkDatabase(url: string): Promise<void> {
   if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
     throw new CannotStart(
@@ -68,7 +68,7 @@ export async function checkDatabase(url: string): Promise<void> {
   }
 }
 
-/** @throws CannotStart when nobody listens at any of the addresses */
+/** @throws CannotStart when no server listens at any of the addresses */
 export async function checkKafka(brokers: string): Promise<void> {
   const faults = await Promise.all(brokers.split(',').map((address) => silence(address.trim())));
   if (faults.includes(null)) return;
@@ -77,7 +77,7 @@ export async function checkKafka(brokers: string): Promise<void> {
   );
 }
 
-/** Why nobody can be reached at HOST:PORT; null when somebody can. */
+/** Error of connecting to HOST:PORT; null when it succeeds. */
 function silence(address: string): Promise<string | null> {
   const at = address.lastIndexOf(':');
   const port = Number(address.slice(at + 1));
@@ -94,7 +94,7 @@ function silence(address: string): Promise<string | null> {
   });
 }
 
-/** Takes the port of the gateway, before anything is started for it. */
+/** Takes the port of the gateway before anything else is started. */
 export async function takePort(port: number): Promise<Server> {
   try {
     return await openDoor(port);
@@ -107,7 +107,7 @@ export async function takePort(port: number): Promise<Server> {
   }
 }
 
-/** Linux only: who listens on a port, by /proc; an empty text where that can't be told. */
+/** The process that listens on a port, from /proc (Linux only); an empty text where that is unknown. */
 function listenerOf(port: number): string {
   try {
     const hex = port.toString(16).toUpperCase().padStart(4, '0');
@@ -124,7 +124,7 @@ function listenerOf(port: number): string {
       return ` by process ${pid} (${command.slice(0, 80)})`;
     }
   } catch {
-    // Not Linux, or not ours to look at: the port alone must do.
+    // Not Linux, or not permitted: the message names only the port.
   }
   return '';
 }

@@ -2,8 +2,8 @@ import { HezongClient, HezongProblem } from '#libs/sdk';
 import type { Credentials, SandboxFile } from './sandbox-file.js';
 
 /**
- * The client that partners use, for the few calls that set a network up and report on it. As there is nobody to tell,
- * it waits two minutes for a network that is down.
+ * The partner client, for the few calls that set up a network and report on it. The calls are unattended, so the client waits two
+ * minutes for a network that is down.
  */
 export function clientOf(
   { gateway, tokenUrl }: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
@@ -13,7 +13,7 @@ export function clientOf(
   return new HezongClient({ gateway, tokenUrl, clientId, clientSecret, timeoutMs: 30_000, retries });
 }
 
-/** Null when what a call asks for does not exist. */
+/** Null when the requested object does not exist. */
 export async function ifThere<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call;

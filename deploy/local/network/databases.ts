@@ -12,7 +12,7 @@ import type { Secrets } from './secrets.js';
 /** Name of the database that holds the event log of the postgres transport. */
 export const LOG = 'log';
 
-/** Databases and roles of all services and of the log; safe to repeat. */
+/** Creates databases and roles of all services and of the log; can be repeated. */
 export async function provisionAll(
   adminUrl: string,
   names: readonly string[],
@@ -23,7 +23,7 @@ export async function provisionAll(
   return databases;
 }
 
-/** Migrations of every service and the topics, as a deployment would run them before the services. */
+/** Runs the migrations of every service and declares the topics, as a deployment does before it starts the services. */
 export async function prepare(
   definitions: readonly AnyServiceDefinition[],
   envOf: (name: string) => Record<string, string>,
@@ -40,8 +40,8 @@ export async function prepare(
 }
 
 /**
- * The broker may change between two starts. Then every event is sent once more, to the new one: what consumers have had before they drop by its id,
- * and what the old one still held is not lost.
+ * The broker may change between two starts. Then every event is sent once more, to the new one: consumers drop events they have handled by
+ * id, and events left in the old one are not lost.
  */
 export async function resendOnChange(
   dataDir: string,

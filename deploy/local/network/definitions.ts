@@ -8,7 +8,7 @@ import { partners } from '../../../services/partners/src/index.js';
 import { referrals } from '../../../services/referrals/src/index.js';
 import { settlement } from '../../../services/settlement/src/index.js';
 
-/** All services of the network in the order in which they start: the gateway opens the door when the others are up. */
+/** All services of the network in start order: the gateway opens its port when the others are up. */
 export const DEFINITIONS: readonly AnyServiceDefinition[] = [
   partners,
   identity,
@@ -21,8 +21,8 @@ export const DEFINITIONS: readonly AnyServiceDefinition[] = [
 ];
 
 /**
- * The services that mostly follow the event log. `npm start` runs them in a second thread, so that they have a core of their own
- * while the others answer callers.
+ * Services that mostly consume the event log. `npm start` runs them in a second thread, so that they have their own core while the others
+ * answer callers.
  */
 export const FOLLOWERS: ReadonlySet<string> = new Set(['partners', 'settlement', 'membership', 'referrals']);
 

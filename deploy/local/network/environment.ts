@@ -15,7 +15,7 @@ export interface Plan {
 }
 
 const ON_LOOPBACK = '127.0.0.1';
-/** Everything shares the cores here, so the ledger posts on half of them: fewer and larger batches. */
+/** All processes share the cores here, so the ledger posts on half of them: fewer and larger batches. */
 const LANES = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 
 export function urlOf(plan: Pick<Plan, 'ports'>, service: string): string {
@@ -24,7 +24,7 @@ export function urlOf(plan: Pick<Plan, 'ports'>, service: string): string {
   return `http://${ON_LOOPBACK}:${port}`;
 }
 
-/** The environment one service would get in a deployment of its own. */
+/** Environment of one service, as in a separate deployment. */
 export function environmentOf(plan: Plan, service: string): Record<string, string> {
   const database = plan.databases.get(service);
   const { secrets, broker } = plan;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { processAlive } from '#libs/servers';
 import { CannotStart } from './checks.js';
 
-/** One network per data directory; a lock whose process is gone does not count. Returns the way to give it back. */
+/** Locks the data directory for one network; a lock of an exited process does not count. Returns a function that releases it. */
 export function lockData(dataDir: string): () => void {
   const file = join(dataDir, 'network.pid');
   const holder = Number(readOrEmpty(file));
@@ -26,7 +26,7 @@ function readOrEmpty(file: string): string {
   }
 }
 
-/** The id may have gone to another program since; where that can't be told, the lock is believed. */
+/** The pid may belong to another program by now; where that is unknown, the lock is respected. */
 function isNetwork(pid: number): boolean {
   const line = readOrEmpty(`/proc/${pid}/cmdline`);
   return line === '' || /deploy\/local\/(start|dev)/.test(line);

@@ -17,7 +17,7 @@ const localConfig = defineConfig('start', {
   logLevel: field('LOG_LEVEL', z.string(), 'Minimum log level.', { default: 'error' }),
 });
 
-/** A terminal's Ctrl-C also comes through npm a moment later: what follows this soon is the same one. */
+/** npm sends a terminal's Ctrl-C a second time a moment later: a signal within this time counts as the same one. */
 const SAME_PRESS_MS = 700;
 
 const say = (text: string): void => console.log(`  ${text}`);
@@ -25,7 +25,7 @@ const notice = (text: string): void => console.log(`\n  ! ${text}\n`);
 
 export interface Started {
   host?: ServiceHost;
-  /** Called once all that is shown at a start has been shown. */
+  /** Called after all start messages have been shown. */
   ready?: () => void;
 }
 
@@ -37,7 +37,7 @@ export async function main({ host, ready }: Started = {}): Promise<void> {
   let unlock = (): void => undefined;
   let ending = false;
 
-  /** Ends once, whoever asks; the exit code of the first to ask counts. */
+  /** Ends only once; the first exit code counts. */
   const end = async (code: number): Promise<void> => {
     if (ending) return;
     ending = true;

@@ -14,33 +14,33 @@ import { readSandboxFile, writeSandboxFile, type SandboxFile } from './sandbox-f
 import { openServiceThread, type NetworkService, type ServiceThread } from './service-thread.js';
 import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
 
-/** What runs the services in the place of the network's own threads. */
+/** Runs the services in place of the network's own threads. */
 export interface ServiceHost {
-  /** Starts all services, each with its environment, and calls `free` when it is about to take their ports; resolves when they serve. */
+  /** Starts all services with their environments, and calls `free` before it takes their ports; resolves when they serve. */
   serve(envOf: (name: string) => Record<string, string>, free: () => void): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface NetworkOptions {
   dataDir: string;
-  /** What holds the gateway's port. */
+  /** Server that holds the gateway's port. */
   door: Server;
   broker: 'kafka' | 'postgres' | undefined;
-  /** Superuser URL of a PostgreSQL of the user's own; empty: embedded. */
+  /** Superuser URL of the user's own PostgreSQL; empty: embedded. */
   databaseUrl: string;
   kafkaBrokers: string;
   logLevel: string;
-  /** Progress, one line a step. */
+  /** Progress, one line per step. */
   say: (text: string) => void;
-  /** Things the user should know: fallbacks, servers that died and came back. */
+  /** Notices for the user: fallbacks, servers that exited and were restarted. */
   notice: (text: string) => void;
   host?: ServiceHost | undefined;
 }
 
-/** A network on its way up, up, or on its way down. `stop` and `kill` work at any of these times. */
+/** A network that is starting, running or stopping. `stop` and `kill` work in all these states. */
 export class Network {
   private readonly services: NetworkService[] = [];
-  /** Ports of the services of this thread, held until they take them over. */
+  /** Ports of the services in this thread, held until they take them over. */
   private readonly doors = new Map<string, Server>();
   private thread: ServiceThread | null = null;
   private postgres: RunningPostgres | null = null;
@@ -53,7 +53,7 @@ export class Network {
     this.file = join(options.dataDir, 'sandbox.json');
   }
 
-  /** Servers, databases, migrations, topics, services, operator: what a deployment does, in its order. */
+  /** Starts servers, databases, migrations, topics, services and operator in the order of a deployment. */
   async start(): Promise<SandboxFile> {
     const { dataDir, say, notice } = this.options;
     mkdirSync(dataDir, { recursive: true, mode: 0o711 });
@@ -84,7 +84,7 @@ export class Network {
     return sandbox;
   }
 
-  /** All services of this one process: those that follow the event log in a thread of their own. */
+  /** Runs all services in this process: those that consume the event log in a separate thread. */
   private async serve(plan: Plan): Promise<void> {
     const env = (name: string): Record<string, string> => environmentOf(plan, name);
     const { host } = this.options;
@@ -93,7 +93,7 @@ export class Network {
         for (const door of this.doors.values()) door.close();
       });
     const following = this.thread?.serve(env) ?? Promise.resolve();
-    // waited for below; until then a failure of it must not count as unhandled
+    // awaited below; until then its failure must not count as unhandled
     following.catch(() => undefined);
     try {
       for (const definition of DEFINITIONS.filter(({ name }) => !FOLLOWERS.has(name))) {
@@ -122,7 +122,7 @@ export class Network {
       say(this.broker.says);
       return this.broker;
     };
-    // All must be settled before an error leaves, or a server that comes up late would be left behind.
+    // All must be settled before an error is thrown, or a server that starts late would be left running.
     const [one, two, three] = await Promise.allSettled([database(), log(), this.ports()]);
     if (one.status === 'rejected') throw one.reason;
     if (two.status === 'rejected') throw two.reason;
@@ -130,7 +130,7 @@ export class Network {
     return [one.value, two.value, three.value];
   }
 
-  /** Every service is told the ports of all before any serves, so each is held by its thread until its service takes it over. */
+  /** Every service gets the ports of all before any serves, so its thread holds each port until the service takes it over. */
   private async ports(): Promise<Map<string, number>> {
     if (this.options.host !== undefined) {
       for (const { name } of DEFINITIONS)
@@ -174,7 +174,7 @@ export class Network {
     throw new Error(`the network is not ready after a minute: ${last}`);
   }
 
-  /** Door first, servers last; what is under way is finished. */
+  /** Stops the gateway first and the servers last; running work is finished. */
   async stop(): Promise<void> {
     this.stopped = true;
     const services = this.services.splice(0).reverse();
@@ -190,7 +190,7 @@ export class Network {
     await Promise.all([this.broker?.server?.stop(), this.postgres?.stop()]);
   }
 
-  /** At once, for a second Ctrl-C or a process that is going down: the servers recover at the next start. */
+  /** Stops immediately, for a second Ctrl-C or an exiting process: the servers recover at the next start. */
   kill(): void {
     this.stopped = true;
     for (const [pid, signal] of [
@@ -209,7 +209,7 @@ export class Network {
   private readonly grumble = (error: unknown): void => this.options.notice(`while stopping: ${String(error)}`);
 }
 
-/** Removes data and credentials of a stopped network; files of others in the same directory stay. */
+/** Removes data and credentials of a stopped network; other files in the same directory stay. */
 export function forgetData(dataDir: string, removePostgres: (directory: string) => void): void {
   removePostgres(join(dataDir, 'postgres'));
   for (const name of ['kafka', 'sandbox.json', 'secrets.json', 'network.json', 'progress.json'])

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The repository (or image) this file is part of, whether it runs from dist or from source. */
+/** Root of the repository (or image) that contains this file, whether it runs from dist or from source. */
 export function projectRoot(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json')) || !existsSync(join(directory, 'deploy'))) {
@@ -13,7 +13,7 @@ export function projectRoot(): string {
   return directory;
 }
 
-/** For `NODE_COMPILE_CACHE` of processes that tests start again and again: loading their modules takes half the time then. */
+/** For `NODE_COMPILE_CACHE` of processes that tests start repeatedly: it halves the time to load their modules. */
 export function compileCache(): string {
   return join(projectRoot(), 'node_modules', '.cache', 'compiled');
 }

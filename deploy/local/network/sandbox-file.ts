@@ -5,17 +5,17 @@ export interface Credentials {
   clientSecret: string;
 }
 
-/** The operator's client, and the second one that acts of two people are approved by. */
+/** The operator's client, and the second one, which approves acts that need two people. */
 export interface OperatorCredentials extends Credentials {
   second: Credentials;
 }
 
-/** `.hezong/sandbox.json`: where a running network listens and how to log in. */
+/** `.hezong/sandbox.json`: addresses and credentials of a running network. */
 export interface SandboxFile {
   gateway: string;
   tokenUrl: string;
   operator: OperatorCredentials;
-  /** Where each service listens behind the gateway, on loopback, for measurements and debugging. */
+  /** Loopback URL of each service behind the gateway, for measurements and debugging. */
   services: Record<string, string>;
   brands: (Credentials & { slug: string })[];
 }
@@ -25,7 +25,7 @@ export function readSandboxFile(file: string): SandboxFile | null {
   return JSON.parse(readFileSync(file, 'utf8')) as SandboxFile;
 }
 
-/** Written aside and renamed: a reader never sees half a file, nobody else may read it. */
+/** Written to a temporary file and renamed: a reader never sees a partial file. Readable only by its owner. */
 export function writeSandboxFile(file: string, content: SandboxFile): void {
   writePrivate(file, content);
 }

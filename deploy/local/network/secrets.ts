@@ -6,15 +6,15 @@ import { EVERY_SERVICE, type PrivateKey } from '#libs/config';
 import { newRolePasswords, type RolePasswords } from '#libs/postgres';
 import { writePrivate, type OperatorCredentials } from './sandbox-file.js';
 
-/** What a local network must remember between two starts; drawn at the first one. */
+/** Secrets that a local network keeps between two starts; generated at the first. */
 export interface Secrets {
   databases: Record<string, RolePasswords>;
-  /** Of each service, for its calls to others. */
+  /** Key of each service, for its calls to others. */
   internalKeys: Record<string, PrivateKey>;
   vaultKeys: string;
   vaultPeppers: string;
   keyEncryptionKey: string;
-  /** The operator's clients, once identity has made them. */
+  /** The operator's clients, once identity has created them. */
   operator: OperatorCredentials | undefined;
 }
 

@@ -6,13 +6,15 @@ import { startService } from '#libs/http';
 import { openDoor, portOf } from '#libs/servers';
 import { definitionOf } from './definitions.js';
 
-/** A service of the network that can be ended. */
+/** A running service of the network that can be stopped. */
 export interface NetworkService {
   readonly name: string;
   close(): Promise<void>;
 }
 
-/** Services in a second thread of this process, so that who follows the event log has a core to itself while the ledger answers on the other. */
+/**
+ * Services in a second thread of this process, so that consumers of the event log have their own core while the ledger answers on another.
+ */
 export interface ServiceThread {
   /** The ports that it holds for its services, by name. */
   readonly ports: ReadonlyMap<string, number>;
@@ -21,7 +23,7 @@ export interface ServiceThread {
   close(): Promise<void>;
 }
 
-/** What the thread is told. */
+/** Messages to the thread. */
 type Order = 'stop' | readonly (readonly [name: string, env: Environment])[];
 
 interface Said {
@@ -30,7 +32,7 @@ interface Said {
   readonly failed?: string;
 }
 
-/** Young objects of a batch die with it; room for them spares copying. Megabytes. */
+/** Young objects are freed at the end of their batch; enough space for them avoids copying. Megabytes. */
 const YOUNG_GENERATION = 192;
 
 /** Resolves when the thread holds a port for each of its services. */
@@ -55,7 +57,7 @@ export async function openServiceThread(
     thread.on('error', crashed);
     thread.on('exit', (code) => crashed(new Error(`the thread of ${names.join(', ')} ended with ${code}`)));
   });
-  // counts only for those who wait for something at that time
+  // the failure reaches only code that is waiting for a message
   lost.catch(() => undefined);
   const heard = <T>(of: (said: Said) => T | undefined): Promise<T> => {
     const found = new Promise<T>((resolve) => {
@@ -83,15 +85,15 @@ export async function openServiceThread(
   };
 }
 
-/** Who follows the log makes way for who answers callers: under load it falls behind a little and reads larger batches. */
+/** Consumers of the log have a lower priority than services that answer callers: under load they lag a little and read larger batches. */
 function makeWay(): void {
-  // on Linux a priority is a thread's own; elsewhere it is the whole process's, which must keep its
+  // on Linux a priority belongs to one thread; elsewhere to the whole process, which must keep its own
   if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 const say = (said: Said): void => parentPort?.postMessage(said);
 
-/** What the thread itself does: hold the ports, serve when told the environments, until told to stop. */
+/** Work of the thread: holds the ports, serves once it has the environments, until it is stopped. */
 async function work(names: readonly string[]): Promise<void> {
   const doors = new Map<string, Server>();
   const services: NetworkService[] = [];

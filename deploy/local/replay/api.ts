@@ -28,9 +28,9 @@ export interface ApiOptions {
   connections: number;
   /** How long calls are repeated while the network does not answer, ms. */
   patience?: number;
-  /** Told when the network stops answering, and when it is back. */
+  /** Called when the network stops answering, and when it answers again. */
   onOutage?: (text: string) => void;
-  /** Told of each call that is repeated, and why. */
+  /** Called for each repeated call, with the reason. */
   onRepeat?: (why: string) => void;
 }
 
@@ -40,9 +40,9 @@ interface Token {
 }
 
 /**
- * A till's client, for calls by the thousand: keep-alive connections, a token per credential, and the one rule of the API for trouble: whatever is not answered, or answered
- * 503, 429 or 409 in progress, is repeated unchanged under the same key until the network is back. Not `HezongClient`: that takes several times
- * the processor time for each call, on the very machine whose speed is measured.
+ * A till's client, for thousands of calls: keep-alive connections, one token per credential, and the API's rule for failures: a call
+ * without an answer, or with 503, 429 or 409 in progress, is repeated unchanged with the same key until the network is back. `HezongClient`
+ * is not used, because it takes several times the processor time per call, on the machine whose speed is measured.
  */
 export class Api {
   private readonly pool: Pool;
@@ -73,7 +73,7 @@ export class Api {
     await this.pool.destroy();
   }
 
-  /** The next call of these credentials asks for a token anew. */
+  /** The next call with these credentials requests a new token. */
   forget({ clientId }: Credentials): void {
     this.tokens.delete(clientId);
   }
@@ -157,7 +157,7 @@ export class Api {
     );
   }
 
-  /** One renewal for all who find the token gone at the same time. */
+  /** One renewal for all calls that find the token expired at the same time. */
   private renew(as: Credentials, old?: Promise<Token>): Promise<Token> {
     const current = this.tokens.get(as.clientId);
     if (current !== undefined && current !== old) return current;
@@ -197,7 +197,7 @@ export class Api {
   }
 }
 
-/** Answers that say "not now": the same call may succeed a moment later. */
+/** Temporary refusals: the same call may succeed a moment later. */
 function mayPass(answer: Answer): boolean {
   if (answer.status === 503 || answer.status === 502 || answer.status === 504 || answer.status === 429) return true;
   return answer.status === 409 && (answer.body as Problem | null)?.code === 'idempotency_in_progress';

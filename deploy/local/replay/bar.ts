@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 
-/** A progress bar on a terminal, a line each ten per cent elsewhere. */
+/** A progress bar on a terminal; elsewhere a line for every ten per cent. */
 export class Bar {
   private done = 0;
   private shown = 0;

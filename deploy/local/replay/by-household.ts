@@ -1,6 +1,6 @@
 /**
- * Works through items with bounded concurrency; items of the same household one after the other, in the order given, households side by side.
- * The first error stops everything that has not begun.
+ * Processes items with bounded concurrency: items of the same household one after the other, in the given order, households in parallel.
+ * The first error prevents the start of further items.
  */
 export async function byHousehold<T extends { household: string }>(
   items: readonly T[],

@@ -1,4 +1,4 @@
-/** Answer to `POST /v1/orders`, as far as it is checked. */
+/** The checked part of the answer to `POST /v1/orders`. */
 export interface OrderAnswer {
   points: { earned: number; pending: number };
   trace: string[];
@@ -6,12 +6,12 @@ export interface OrderAnswer {
 
 const BONUS = /^tier \S+ ×\S+ on \d+ = (\d+)$/;
 
-/** Points that the member's rank added: the file says nothing of them, as they depend on all that was bought before. */
+/** Points added by the member's rank: the file does not contain them, because they depend on all earlier orders. */
 export function bonusOf({ trace }: Pick<OrderAnswer, 'trace'>): number {
   return trace.reduce((sum, line) => sum + Number(BONUS.exec(line)?.[1] ?? 0), 0);
 }
 
-/** Points by the earning rules alone. */
+/** Points from the earning rules alone. */
 export function baseOf(answer: OrderAnswer): number {
   return answer.points.earned + answer.points.pending - bonusOf(answer);
 }

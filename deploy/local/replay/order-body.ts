@@ -8,7 +8,7 @@ export function orderBody(order: {
   at: Date;
   lines: readonly OrderLine[];
   authorizationId?: string | null;
-  /** A referral code that the buyer named. */
+  /** A referral code given by the buyer. */
   code?: string | null;
 }): Record<string, unknown> {
   return {

@@ -7,7 +7,7 @@ export interface OrderLine {
   sku: string;
   category: string;
   quantity: number;
-  /** Paid in money, minor units. */
+  /** Amount paid in money, minor units. */
   net: number;
 }
 
@@ -41,7 +41,7 @@ function wholeNumber(row: Record<Column, string>, column: Column, at: number): n
   return value;
 }
 
-/** Reads a file of order lines (`.csv` or `.csv.gz`) and groups its lines by order, orders in the order of their first lines. */
+/** Reads a file of order lines (`.csv` or `.csv.gz`) and groups the lines by order; orders are in the order of their first lines. */
 export async function readOrders(file: string): Promise<Order[]> {
   const source = createReadStream(file);
   const parser = parse({
@@ -49,7 +49,7 @@ export async function readOrders(file: string): Promise<Order[]> {
     bom: true,
     skip_empty_lines: true,
   });
-  // pipe() passes no errors on, so a missing file would hang the loop below.
+  // pipe() does not forward errors, so a missing file would block the loop below.
   source.on('error', (error) => parser.destroy(error));
   if (file.endsWith('.gz')) source.pipe(createGunzip().on('error', (error) => parser.destroy(error))).pipe(parser);
   else source.pipe(parser);

@@ -14,7 +14,7 @@ import { orderBody } from './order-body.js';
 import type { Order } from './orders.js';
 import { Bar } from './bar.js';
 
-/** Counting ranks judges every member again: with many, that takes longer than it is worth here. */
+/** Counting ranks reviews every member again: with many members that takes too long here. */
 const MOST_RANKED = 20_000;
 
 export interface ReplayOptions {
@@ -24,13 +24,13 @@ export interface ReplayOptions {
 
 interface Posted {
   earned: Map<string, number>;
-  /** Points that ranks added. */
+  /** Points added by ranks. */
   bonus: number;
   replayed: number;
   mismatches: string[];
 }
 
-/** Replays a file and reports; the exit code is 0 only when every brand issued exactly what the file says. */
+/** Replays a file and reports; the exit code is 0 only when every brand issued exactly the points computed from the file. */
 export async function replayOrders(
   api: Api,
   file: string,
@@ -162,7 +162,7 @@ async function playStory(
   return { earned: tally.earned, bonus: tally.bonus, replayed: 0, mismatches: tally.mismatches };
 }
 
-/** Points issued by brand, as answered and as worked out from the file. */
+/** Points issued by brand, as answered and as computed from the file. */
 function report(orders: readonly Order[], posted: Posted): boolean {
   console.log('brand        orders        net  points issued  from the file');
   let same = posted.mismatches.length === 0;

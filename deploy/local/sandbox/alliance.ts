@@ -59,12 +59,12 @@ export const ALLIANCE: readonly BrandSpec[] = [
   },
 ];
 
-/** Contracts and rules are valid from here on, so that orders of any year find them. */
+/** Start of validity of contracts and rules, early enough for orders of any year. */
 export const VALID_FROM = '2016-01-01T00:00:00+08:00';
 
 /**
- * What an order must earn, worked out from the file alone and on purpose not with the ledger's code: each line goes to the rule that names its category,
- * else to the general one unless that excludes it; each rule is applied once to the sum of its lines and rounded down.
+ * Points that an order must earn, computed from the file alone and deliberately without the ledger's code: each line goes to the rule that
+ * names its category, else to the general one unless that excludes it; each rule is applied once to the sum of its lines and rounded down.
  */
 export function pointsOf(brand: BrandSpec, lines: Order['lines']): number {
   const sums = new Map<RuleSpec, number>();

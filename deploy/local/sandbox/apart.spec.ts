@@ -4,7 +4,7 @@ import { readOrders } from '../replay/orders.js';
 import type { Order } from '../replay/orders.js';
 import { apart } from './apart.js';
 
-/** How many orders share what `of` says with an order of the same household at another brand. */
+/** Number of orders that share the value of `of` with an order of the same household at another brand. */
 function shared(orders: readonly Order[], of: (order: Order) => string): number {
   const brands = new Map<string, Set<string>>();
   for (const order of orders) {
@@ -22,7 +22,7 @@ it('gives the parts of a basket a number and a time each, and leaves who bought 
   expect(shared(before, number)).toBeGreaterThan(1_000);
   expect(shared(before, hour)).toBeGreaterThan(1_000);
   expect(shared(after, number)).toBe(0);
-  // about as many as two orders of one household fall into one hour by chance
+  // about as many as two orders of one household coincide in one hour by chance
   expect(shared(after, hour)).toBeLessThan(60);
   expect(new Set(after.map(({ id }) => id)).size).toBe(before.length);
   const weekday = ({ placedAt }: Order): number => new Date(Date.parse(placedAt) + 8 * 3_600_000).getUTCDay();

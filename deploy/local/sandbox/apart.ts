@@ -5,14 +5,14 @@ const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 const WEEK = 7 * DAY;
 const ZONE = 8 * 3_600 * SECOND;
-/** Shops are open from eight in the morning to ten in the evening. */
+/** Opening hours of shops: eight in the morning to ten in the evening. */
 const OPENS = 8 * 3_600 * SECOND;
 const OPEN_SECONDS = 14 * 3_600;
 
 /**
- * The file's baskets were split among brands: the parts have one number and one time, by which two brands would know each other's customers without
- * any network. Here each is an order of its own: on the same weekday of some week, at some time of the day, under a number of its own. What was bought
- * where by whom stays. Follows from the file alone.
+ * The file's baskets were split among brands. The parts share one number and one time, by which two brands could match their customers
+ * without any network. Here each part becomes a separate order: on the same weekday of some week, at some time of the day, with its own
+ * number. Buyers, brands and goods stay the same. The result depends only on the file.
  */
 export function apart(orders: readonly Order[]): Order[] {
   const first = orders.reduce((least, { placedAt }) => Math.min(least, dayOf(placedAt)), Infinity);
@@ -29,7 +29,7 @@ export function apart(orders: readonly Order[]): Order[] {
     .sort((a, b) => (a.placedAt < b.placedAt ? -1 : a.placedAt > b.placedAt ? 1 : 0));
 }
 
-/** The day in the alliance's zone, as if it were one of UTC. */
+/** The day in the alliance's time zone, represented as a day in UTC. */
 function dayOf(placedAt: string): number {
   const local = Date.parse(placedAt) + ZONE;
   return local - (local % DAY);

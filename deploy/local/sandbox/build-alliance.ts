@@ -5,7 +5,7 @@ import type { Order } from '../replay/orders.js';
 import { writeSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM, type BrandSpec } from './alliance.js';
 
-/** The stores of each brand that the orders name. */
+/** Stores of each brand that the orders name. */
 export function storesOf(orders: readonly Order[]): Map<string, string[]> {
   const stores = new Map<string, Set<string>>();
   for (const order of orders) {
@@ -17,8 +17,9 @@ export function storesOf(orders: readonly Order[]): Map<string, string[]> {
 }
 
 /**
- * Sees to it that the four brands exist, are live, have a contract, rules, a client and the stores given: through the operator's API, making only what is missing,
- * so that it can be repeated after any interruption. New credentials are written to the sandbox file at once, as a secret is shown only once.
+ * Ensures that the four brands exist and are live, each with a contract, rules, a client and the given stores. It uses the operator's API
+ * and creates only what is missing, so it can be repeated after any interruption. New credentials are written to the sandbox file
+ * immediately, because a secret is shown only once.
  */
 export async function ensureAlliance(
   operator: HezongClient,
@@ -64,7 +65,7 @@ async function ensureContract({ contracts }: HezongClient, second: HezongClient,
     prices: brand.prices,
     faceValue: '1.00',
     cycle: 'monthly',
-    // its orders are history: those of the file, shifted or as they were
+    // its orders are history: those of the file, shifted or unchanged
     latenessDays: null,
   };
   await byTwo(second, () => contracts.create({ path, body }));
@@ -73,7 +74,7 @@ async function ensureContract({ contracts }: HezongClient, second: HezongClient,
 async function ensureRules({ earningRules }: HezongClient, brand: BrandSpec): Promise<void> {
   for (const rule of brand.rules)
     await earningRules.add({
-      // The key makes a repetition find the rule it made before.
+      // With the key, a repeated call finds the rule it created before.
       headers: { 'Idempotency-Key': `sandbox-${brand.slug}-${rule.name}` },
       body: {
         brand: brand.slug,
@@ -90,7 +91,7 @@ async function ensureRules({ earningRules }: HezongClient, brand: BrandSpec): Pr
     });
 }
 
-/** Only the first answer tells the secret: when that was lost, its repeat has none, and another client is made. */
+/** Only the first answer contains the secret: if it was lost, the repeat has none, and another client is created. */
 async function newClient({ clients }: HezongClient, slug: string): Promise<SandboxFile['brands'][number]> {
   for (;;) {
     const { clientId, clientSecret } = await clients.create({ path: { slug }, body: { name: 'point of sale' } });

@@ -2,17 +2,17 @@ import type { StatementLine } from '#libs/sdk';
 import { clientOf } from '../network/client.js';
 import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 
-/** What one party has from the commissions of a cycle, minor units. */
+/** One party's amounts from the commissions of a cycle, minor units. */
 export interface CommissionRow {
   party: string;
   contributor: number;
-  /** As distributor: a brand, or the members together; the operator's own share. */
+  /** As distributor: a brand, or all members together; the operator's own share. */
   referral: number;
   /** Negative: paid as seller. */
   paid: number;
 }
 
-/** A commission's amount is fixed, so that its lines have no points; the operator's fee on points has. */
+/** Commission lines have no points, because a commission's amount is fixed; lines of the operator's fee on points have. */
 function shareOf({ type, points }: StatementLine): 'contributor' | 'referral' | null {
   const kind = type.replace(/_reversal$/, '');
   if (kind === 'contributor' || kind === 'referral') return kind;
@@ -26,8 +26,8 @@ function minor(amount: string): number {
 }
 
 /**
- * Sums the commissions of all statements of a cycle. A seller reads each of its commissions, but of another brand only that the alliance
- * is paid; what a brand earned stands as totals in its own statement.
+ * Sums the commissions of all statements of a cycle. A seller's statement lists each of its commissions, but for another brand's earnings
+ * only shows that the alliance is paid; a brand's earnings are totals in its own statement.
  */
 export async function commissionsOf(sandbox: SandboxFile, cycle: string): Promise<CommissionRow[]> {
   const rows = new Map<string, CommissionRow>();

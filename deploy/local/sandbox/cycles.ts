@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CycleResult, HezongClient, InvariantsReport } from '#libs/sdk';
 import { ifThere } from '../network/client.js';
 
-/** Waits until every consumer has handled all that is committed. */
+/** Waits until every consumer has handled all committed events. */
 export async function atRest({ invariants }: HezongClient, ms = 60_000): Promise<void> {
   for (const end = performance.now() + ms; performance.now() < end; await sleep(100))
     if ((await invariants.lag()).settled) return;
 }
 
-/** The checks of all books once every consumer has handled all that is committed. */
+/** Checks all books after every consumer has handled all committed events. */
 export async function settled(operator: HezongClient, ms = 60_000): Promise<InvariantsReport> {
   for (const end = performance.now() + ms; ;) {
     await atRest(operator, end - performance.now());
@@ -17,15 +17,15 @@ export async function settled(operator: HezongClient, ms = 60_000): Promise<Inva
   }
 }
 
-/** States in order; the step with the same index leads out of them. */
+/** States in order; the step with the same index leaves the state. */
 const STATES: readonly CycleResult['status'][] = ['open', 'cut_off', 'frozen', 'confirmed', 'closed'];
 
-/** A freeze may go on after its call. */
+/** A freeze may continue after its call. */
 async function whileFreezing({ operatorCycles }: HezongClient, id: string): Promise<void> {
   while ((await operatorCycles.result({ path: { cycle: id } })).status === 'freezing') await sleep(500);
 }
 
-/** Takes a cycle from wherever it is to closed; false when there is none, as nobody redeemed anything in it. */
+/** Advances a cycle from any state to closed; false when there is no cycle because it has no redemptions. */
 export async function closeCycle(operator: HezongClient, id: string): Promise<boolean> {
   const { operatorCycles } = operator;
   const path = { cycle: id };

@@ -24,7 +24,7 @@ export interface Demonstration {
   seconds: () => number;
 }
 
-/** Fills the sandbox unless that has been done or is not wanted, then shows what there is. */
+/** Fills the sandbox unless that is done or not wanted, then shows its contents. */
 export async function demonstrate(demo: Demonstration): Promise<void> {
   const filling = !demo.empty && readState(demo.stateFile)?.done !== true;
   if (filling) {
@@ -48,7 +48,7 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
   console.log(`\n  to try:\n\n${curlLines(sandbox, member).join('\n')}`);
 }
 
-/** The client runs in a process of its own: what it takes must not slow the network it measures. */
+/** The client runs in a separate process: its load must not slow the measured network. */
 function play(demo: Demonstration): Promise<Summary> {
   const data = join(projectRoot(), 'deploy/local/data/order_lines.csv.gz');
   const child = fork(

@@ -2,15 +2,15 @@ import { ApiError } from '../replay/api.js';
 import type { Api } from '../replay/api.js';
 import type { Credentials } from '../network/sandbox-file.js';
 
-/** A household's mobile number: the same at every brand, so that the alliance knows it is one person. */
+/** A household's mobile number: the same at every brand, so that the alliance recognizes one person. */
 export function phoneOf(household: string): string {
   return `+86138${household.padStart(8, '0')}`;
 }
 
-/** Contributes households to the alliance when they first turn up at a brand, and remembers what the brand calls them. */
+/** Contributes households to the alliance at their first order at a brand, and remembers each brand's memberRef. */
 export class Members {
   private readonly refs = new Map<string, Promise<string>>();
-  /** How many this object contributed or looked up. */
+  /** Number of members that this object contributed or looked up. */
   count = 0;
 
   constructor(
@@ -45,7 +45,7 @@ export class Members {
     try {
       return (await this.api.need<{ memberRef: string }>(as, 'POST', '/v1/members', body)).memberRef;
     } catch (error) {
-      // Another run contributed this household with another date: it is a member all the same.
+      // Another run contributed this household with another date: it is already a member.
       if (!(error instanceof ApiError) || error.problem.code !== 'idempotency_conflict') throw error;
       return this.find(as, externalId);
     }

@@ -1,4 +1,4 @@
-/** Process of its own: fills the sandbox through the public API, day by day, and tells its parent how far it is. */
+/** Separate process: fills the sandbox through the public API, day by day, and reports its progress to its parent. */
 import type { HezongClient } from '#libs/sdk';
 import { clientOf } from '../network/client.js';
 import { Api } from '../replay/api.js';
@@ -18,7 +18,7 @@ import { ensureLadder } from './tiers.js';
 const CONCURRENCY = 64;
 const WEEK = 7 * 86_400_000;
 
-/** What the parent is told. */
+/** Messages to the parent. */
 export interface Progress {
   day?: string;
   done: number;
@@ -110,7 +110,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   const members = new Members(api, credentials);
   const since = firstVisits(orders, state.weeks);
   await ensureLadder(operator);
-  // Members join when they first buy: those of the first day can have links from its end on.
+  // Members join at their first order: those of the first day can have links from its end.
   if (first !== undefined && state.lastDay === null) await setClock(first.clock);
   const codes = await ensureReferrals(
     operator,
@@ -161,7 +161,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
 
 const [file = '', stateFile = '', dataFile = '', today = ''] = process.argv.slice(2);
 /* eslint-disable @typescript-eslint/no-unnecessary-condition -- absent when it runs without a parent */
-// The network is gone, so there is nobody left to tell.
+// The parent is gone, so there is no receiver.
 process.once('disconnect', () => process.exit(1));
 main(file, stateFile, dataFile, today).then(
   () => process.disconnect?.(),

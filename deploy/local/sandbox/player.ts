@@ -13,11 +13,11 @@ export interface Tally {
   givenBack: number;
   /** Orders with a referral code. */
   referred: number;
-  /** Points that ranks added. */
+  /** Points added by ranks. */
   bonus: number;
   /** Points earned by brand under its rules, as the network answered. */
   earned: Map<string, number>;
-  /** Answers that differ from what the file says they must be. */
+  /** Answers that differ from the values computed from the file. */
   mismatches: string[];
 }
 
@@ -35,7 +35,7 @@ export function emptyTally(): Tally {
   };
 }
 
-/** Sends the steps of the story through the public API. Every call carries a key that depends on the file alone. */
+/** Sends the steps of the story through the public API. Every call has a key that depends only on the file. */
 export class Player {
   /** Authorizations by order, for giving points back the day after. */
   private readonly authorizations = new Map<string, string>();
@@ -91,7 +91,7 @@ export class Player {
       this.tally.mismatches.push(`order ${externalId}: earned ${earned}, the file says ${visit.points}`);
   }
 
-  /** Quote, hold, then take all, take some and release the rest, or void. */
+  /** Requests a quote and a hold, then captures all, captures some and releases the rest, or voids. */
   private async redeem(visit: Visit, memberRef: string): Promise<string> {
     const { order, externalId, redemption } = visit;
     const as = this.credentials(order.brand);
@@ -142,7 +142,7 @@ export class Player {
     this.tally.returns += 1;
     const { reversed } = answer.points;
     if (reversed === step.points) return;
-    // A rank's bonus goes back with the goods, by the ledger's own rounding: never more than there was.
+    // A rank's bonus is returned with the goods, by the ledger's own rounding: never more than there was.
     const order = await this.api.need<OrderAnswer>(as, 'GET', `/v1/orders/${visit.externalId}`);
     const bonus = bonusOf(order);
     if (bonus === 0 || reversed > step.points + bonus)
@@ -152,7 +152,7 @@ export class Player {
   private async giveBack(step: PointsReturn): Promise<void> {
     const { visit } = step;
     const as = this.credentials(visit.order.brand);
-    // After a restart the hold is not in memory; its call repeated gives the same answer.
+    // After a restart the hold is not in memory; repeating its call gives the same answer.
     const known = this.authorizations.get(visit.order.id);
     const authorization =
       known ??

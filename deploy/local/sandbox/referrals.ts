@@ -3,12 +3,12 @@ import type { HezongClient, OfferDto, OwnerDto } from '#libs/sdk';
 import { VALID_FROM } from './alliance.js';
 import { chance, type Day, type Visit } from './story.js';
 
-/** What a seller offers, who promotes it, and how many of the seller's orders name a code: one in `every`. */
+/** A seller's offer, its promoter, and the share of the seller's orders that name a code: one in `every`. */
 interface CampaignSpec {
   seller: string;
   promoter: string;
   campaign: string;
-  /** Members of the promoting brand with a code of their own; none: the code is the brand's. */
+  /** Members of the promoting brand with their own codes; none: the code is the brand's. */
   members: number;
   every: number;
   offer: Pick<OfferDto, 'poolBp' | 'split'>;
@@ -41,9 +41,9 @@ interface Promoter {
   code: string;
 }
 
-/** Codes of the sandbox: which order names which follows from the file alone. */
+/** Codes of the sandbox; the file alone determines which order names which code. */
 export class ReferralCodes {
-  /** @param since when the codes were made: no order before that can name one */
+  /** @param since when the codes were created: no earlier order can name one */
   constructor(
     private readonly promoters: ReadonlyMap<string, readonly Promoter[]>,
     private readonly since: Date,
@@ -54,7 +54,7 @@ export class ReferralCodes {
     const campaign = CAMPAIGNS.find(({ seller }) => seller === order.brand);
     const draw = chance(`code ${order.id}`);
     if (campaign === undefined || draw % campaign.every !== 0) return null;
-    // nobody recommends himself here: that would be held for the operator to look at
+    // no member refers themselves here: the operator would have to review that
     const others = (this.promoters.get(campaign.campaign) ?? []).filter(
       ({ household }) => household !== order.household,
     );
@@ -63,9 +63,9 @@ export class ReferralCodes {
 }
 
 /**
- * Sees to it that there is a referral programme with a contributor's share for everybody, offers, and links of brands and members. Every call has a key, so that a repetition
- * finds what was made before, with the same codes.
- * @param first day of the story: the members who bought at a promoting brand that day get its links
+ * Ensures that there is a referral programme with a contributor's share for all brands, offers, and links of brands and members. Every call
+ * has a key, so that a repeat finds the existing objects, with the same codes.
+ * @param first day of the story: members who bought at a promoting brand that day get its links
  */
 export async function ensureReferrals(
   operator: HezongClient,

@@ -3,7 +3,7 @@ import type { SandboxFile } from '../network/sandbox-file.js';
 import type { CommissionRow } from './commissions.js';
 
 const number = (value: number): string => value.toLocaleString('en-US');
-/** Minor units as the money people read: -7350 is -73.50. */
+/** Formats minor units as money: -7350 is -73.50. */
 const money = (minor: number): string =>
   `${minor < 0 ? '-' : ''}${number(Math.trunc(Math.abs(minor) / 100))}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
 
@@ -36,7 +36,7 @@ export function positionsTable(cycle: CycleResult): string {
   ].join('\n');
 }
 
-/** A row a party; every column of what is earned and the one of what is paid sum to zero together. */
+/** One row per party; all columns of earnings and the column of payments together sum to zero. */
 export function commissionsTable(rows: readonly CommissionRow[]): string {
   const columns = ['contributor', 'referral', 'paid'] as const;
   const cells = (name: string, values: readonly number[]): string =>
@@ -68,7 +68,7 @@ export function invariantsTable(report: InvariantsReport): string {
   ].join('\n');
 }
 
-/** Three lines that work when pasted, each by itself: the token, a wallet, the proof that the books balance. */
+/** Three lines, each of which works when pasted alone: the token, a wallet, the proof that the books balance. */
 export function curlLines(
   sandbox: SandboxFile,
   member: { brand: SandboxFile['brands'][number]; memberRef: string } | null,

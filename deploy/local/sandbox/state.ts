@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writePrivate } from '../network/sandbox-file.js';
 
-/** How far the sandbox's story has been told; kept beside the data so that a stopped start goes on where it was. */
+/** Progress of the sandbox's story; stored with the data so that an interrupted start continues there. */
 export interface SandboxState {
   /** Weeks by which the orders are shifted: fixed at the first start. */
   weeks: number;
-  /** Last day whose steps are all done. */
+  /** Last day with all steps done. */
   lastDay: string | null;
-  /** Cycles that were closed on the way. */
+  /** Cycles closed so far. */
   closed: string[];
   done: boolean;
 }

@@ -6,10 +6,10 @@ const WEEK = 7 * DAY;
 /** Asia/Shanghai has had no summer time since 1991, so its days are plain arithmetic. */
 const ZONE = 8 * 3_600_000;
 
-/** What happens to points at a till before the order itself is sent. */
+/** Use of points at a till before the order itself is sent. */
 export interface Redemption {
   points: number;
-  /** How many of them are taken in the end; 0 means the hold is voided. */
+  /** Number of points captured in the end; 0 means the hold is voided. */
   captured: number;
 }
 
@@ -24,7 +24,7 @@ export interface Visit {
   redemption: Redemption | null;
 }
 
-/** Goods come back the day after: one line, whole. */
+/** Return of goods the day after: one whole line. */
 export interface GoodsReturn {
   kind: 'return';
   household: string;
@@ -35,7 +35,7 @@ export interface GoodsReturn {
   points: number;
 }
 
-/** What was paid in points is given back the day after. */
+/** Points spent on the order that are given back the day after. */
 export interface PointsReturn {
   kind: 'give-back';
   household: string;
@@ -49,7 +49,7 @@ export type Step = Visit | GoodsReturn | PointsReturn;
 export interface Day {
   /** `2026-10-03`, in the alliance's zone. */
   date: string;
-  /** Where the clock stands while the day's steps are sent: its last second. */
+  /** Time of the clock while the day's steps are sent: the day's last second. */
   clock: Date;
   steps: Step[];
 }
@@ -62,7 +62,7 @@ function lastSecondOf(date: string): Date {
   return new Date(Date.parse(`${date}T00:00:00Z`) - ZONE + DAY - 1_000);
 }
 
-/** Whole weeks that bring the last order into the week before `today`, so that weekdays stay what they were. */
+/** Whole weeks that move the last order into the week before `today`, so that weekdays stay the same. */
 export function weeksToShift(orders: readonly Order[], today: Date): number {
   const last = orders.reduce((latest, order) => (order.placedAt > latest ? order.placedAt : latest), '');
   const end = lastSecondOf(dayOf(new Date(last))).getTime();
@@ -70,7 +70,7 @@ export function weeksToShift(orders: readonly Order[], today: Date): number {
   return Math.floor((today.getTime() - end - DAY) / WEEK);
 }
 
-/** A number that depends on the text alone (FNV-1a): the story is the same on every machine and every repetition. */
+/** A number that depends only on the text (FNV-1a): the story is the same on every machine and in every run. */
 export function chance(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
@@ -78,8 +78,8 @@ export function chance(text: string): number {
 }
 
 /**
- * The orders as days of visits, with redemptions at other brands, partial captures, voids and returns woven in. What each member has is followed here from the file alone,
- * never from answers, so that a repetition after a crash sends the very same bodies.
+ * The orders as days of visits, with added redemptions at other brands, partial captures, voids and returns. Each member's points are
+ * computed here from the file alone, never from answers, so that a repeat after a crash sends exactly the same bodies.
  */
 export function tellStory(orders: readonly Order[], weeks: number, prefix = 'S-'): Day[] {
   const shift = weeks * WEEK;
@@ -125,7 +125,7 @@ export function tellStory(orders: readonly Order[], weeks: number, prefix = 'S-'
     .map(([date, steps]) => ({ date, clock: lastSecondOf(date), steps }));
 }
 
-/** Every sixth visit of a member who has at least five points pays with some of them. */
+/** Every sixth visit of a member with at least five points pays with some of them. */
 function redemptionOf(order: Order, balance: number): Redemption | null {
   if (balance < 5 || chance(`spend ${order.id}`) % 6 !== 0) return null;
   const points = balance - (chance(`keep ${order.id}`) % 3);
@@ -135,7 +135,7 @@ function redemptionOf(order: Order, balance: number): Redemption | null {
   return { points, captured: points };
 }
 
-/** One order in forty brings a line back the next day; one capture in ten gives a third of its points back. */
+/** One order in forty returns a line the next day; one capture in ten gives a third of its points back. */
 function followUpOf(visit: Visit): GoodsReturn | PointsReturn | null {
   const at = new Date(visit.at.getTime() + DAY);
   const { order, household, redemption } = visit;

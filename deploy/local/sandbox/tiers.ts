@@ -9,18 +9,18 @@ export interface RankSpec {
   funder?: 'seller' | 'operator';
 }
 
-/** A ladder as far as the sandbox uses it. */
+/** The parts of a ladder that the sandbox uses. */
 export interface LadderSpec {
   name: string;
   validFrom: string;
   window: { kind: 'rolling'; months: number };
-  /** Minor units for one credit at weight 1; an order's credits are rounded down. */
+  /** Minor units per credit at weight 1; an order's credits are rounded down. */
   per: number;
   brands: { brand: string; weight: string; cap: { credits: number } }[];
   ranks: RankSpec[];
 }
 
-/** One credit for a yuan, half of that for fuel; no brand fills more than three fifths of the top rank. */
+/** One credit per yuan, half of that for fuel; one brand can fill at most three fifths of the top rank. */
 export const LADDER: LadderSpec = {
   name: 'sandbox',
   validFrom: VALID_FROM,
@@ -51,13 +51,14 @@ export interface RankCount {
   members: number;
 }
 
-/** More visits than anybody makes. */
+/** More visits than any member makes. */
 const OUT_OF_REACH = 100_000;
 const MINUTE = 60_000;
 
 /**
- * Members by rank, lowest first; null without a ladder. Nobody's rank is told to the operator by name, so this asks what a ladder out of everybody's reach would do:
- * at its first review each member with a rank goes down by one, and the dry run counts them by the rank they have.
+ * Members by rank, lowest first; null without a ladder. The operator cannot see the rank of single members, so this does a dry run of a
+ * ladder that nobody can reach: at its first review each member with a rank moves down by one, and the dry run counts them by their current
+ * rank.
  */
 export async function membersByRank(
   { ladders }: HezongClient,

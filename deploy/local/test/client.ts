@@ -6,12 +6,12 @@ import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 export interface Reply<T> {
   status: number;
   body: T;
-  /** The bytes as they came. */
+  /** The bytes as received. */
   text: string;
   headers: Headers;
 }
 
-/** A partner: `hezong` is the client that partners use; `call` shows what it hides, the bytes, headers and refusals of a single attempt. */
+/** A partner. `hezong` is the partner client; `call` shows what that hides: the bytes, headers and refusals of a single attempt. */
 export class Client {
   readonly hezong: HezongClient;
   private token: Promise<string> | null = null;
@@ -74,12 +74,12 @@ export class Client {
   }
 }
 
-/** The operator's second client: who approves what the first asks for. */
+/** The operator's second client: it approves the requests of the first. */
 export function secondOperator(network: Pick<SandboxFile, 'gateway' | 'tokenUrl' | 'operator'>): HezongClient {
   return new Client(network, network.operator.second).hezong;
 }
 
-/** A live brand with a contract and a client of its own. */
+/** A live brand with its own contract and client. */
 export async function newBrand(
   operator: Client,
   network: Pick<SandboxFile, 'gateway' | 'tokenUrl' | 'operator'>,

@@ -4,7 +4,7 @@ import { byTwo } from '../network/by-two.js';
 import { Client, newBrand, secondOperator } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** A month of its own, after those of the other examples: nets of a cycle are compared. */
+/** A separate month after those of the other examples, because the nets of a cycle are compared. */
 const CYCLE = '2027-07';
 const NEXT = '2027-08';
 const BRANDS = ['delta', 'ember', 'fjord'] as const;
@@ -12,8 +12,8 @@ type Brand = (typeof BRANDS)[number];
 const at = (day: string, time = '10:00:00'): string => `${CYCLE}-${day}T${time}+08:00`;
 
 /**
- * Money that moves before, while and after agreements change, over HTTP: fjord's prices change in mid-cycle, delta's contract ends,
- * ember leaves the alliance. Points stay good and are settled by what was agreed when they were issued.
+ * Money that moves before, during and after changes of contracts, over HTTP: fjord's prices change in mid-cycle, delta's contract ends,
+ * ember leaves the alliance. Points stay valid and are settled by the contract in force when they were issued.
  */
 export function contractChanges(network: () => LocalNetwork): void {
   describe('contracts that change while points are out', () => {
@@ -111,7 +111,7 @@ export function contractChanges(network: () => LocalNetwork): void {
       await spend('fjord', 'CC6', 'm', 1_000);
       const back = { externalId: 'CC7', points: 500, occurredAt: at('12') };
       await brands.fjord.ok('POST', `/v1/authorizations/${captures['CC4']}/returns`, back);
-      // fjord's second thousand costs it another fee
+      // fjord's second thousand is charged another fee
       expect((await earn('fjord', 'CC8', 'n', 1_000, '12')).status).toBe(201);
       await spend('ember', 'CC9', 'n', 1_500);
       // delta: 1,500 at 0.90 and 1,000 at 0.50, fee 0.15; fjord: 1,500 at 0.90, fees of 1,000 at 0.15 and 500 at 0.20
@@ -128,7 +128,7 @@ export function contractChanges(network: () => LocalNetwork): void {
       const end = { validTo: at('15', '00:00:00') };
       await byTwo(secondOperator(network().sandbox), () => operator.hezong.contracts.end({ path, body: end }));
       await clock(at('16', '12:00:00'));
-      // delta gives no more
+      // delta issues no more
       expect((await earn('delta', 'CC10', 'm', 100, '16')).status).toBe(403);
       await spend('fjord', 'CC11', 'm', 2_000);
       // 2,000 at 0.50, fee 0.15 as agreed when they were issued
@@ -137,7 +137,7 @@ export function contractChanges(network: () => LocalNetwork): void {
         'brand:fjord': 250 + 1_000,
         operator: 925,
       });
-      // who buys elsewhere is not held up
+      // orders at other brands are not blocked
       expect((await earn('fjord', 'CC12', 'm', 50, '16')).status).toBe(201);
     });
 
@@ -169,7 +169,7 @@ export function contractChanges(network: () => LocalNetwork): void {
         ok: true,
         faults: [],
       });
-      // and afterwards: fjord gives back what was spent there of ember's points, which lies in the next cycle at the old price
+      // afterwards fjord gives back ember's points that were spent there; this falls in the next cycle at the old price
       const back = { externalId: 'CC17', points: 1_000, occurredAt: `${NEXT}-02T08:00:00+08:00` };
       await brands.fjord.ok('POST', `/v1/authorizations/${captures['CC16']}/returns`, back);
       await expectInvariants(network().gateway, await operator.bearer());

@@ -13,7 +13,7 @@ import { restoreDrill } from './restore-drill.js';
 
 const ORDERS = 800;
 
-/** `npm run replay` in a process of its own. */
+/** `npm run replay` in a separate process. */
 function replay(
   network: LocalNetwork,
   file: string,

@@ -7,7 +7,7 @@ import type { LocalNetwork } from './local-network.js';
 const MOST = Number.MAX_SAFE_INTEGER;
 const ROOM = 60;
 
-/** Earnings turned into points of a wallet that has room for 60, with the network killed while the ledger answers. */
+/** Conversion of earnings into points of a wallet with room for 60, with the network killed while the ledger answers. */
 export function declinedConversion(network: () => LocalNetwork): void {
   it('gives the money of declined conversions back once, when all is killed while they are answered', async () => {
     const { sandbox } = network();
@@ -23,7 +23,7 @@ export function declinedConversion(network: () => LocalNetwork): void {
     await byTwo(secondOperator(sandbox), () => operator.hezong.programmes.add({ body: programme }));
     const join = async (brand: Client, name: string, phone: string): Promise<string> =>
       (await brand.ok<{ memberRef: string }>('POST', '/v1/members', aMember(name, { phone }))).memberRef;
-    // the seller's own promoter: what is earned on its own orders it is told at once
+    // the seller's own promoter: earnings on its own orders are shown immediately
     const memberRef = await join(seller, 'dawn-d', '+8613800149001');
     const buyer = await join(seller, 'dawn-b', '+8613800149002');
     const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['dawn.example'], returnDays: 1 };
@@ -75,7 +75,7 @@ export function declinedConversion(network: () => LocalNetwork): void {
     await network().kill('postgres');
     await network().up();
     await until(({ conversions }) => conversions.every(({ state }) => state !== 'requested'));
-    // what has room is given, one after the other, and all else is free again
+    // conversions that fit are given, one after the other, and all others are free again
     const { balances, conversions } = await earnings();
     expect(conversions.filter(({ state }) => state === 'posted').map(({ amount }) => amount)).toEqual([30, 20, 10]);
     const declined = conversions.filter(({ state }) => state === 'declined');
@@ -86,7 +86,7 @@ export function declinedConversion(network: () => LocalNetwork): void {
     expect(balances).toMatchObject([{ converted: 60, available: 940, payable: 1_000, debt: 0 }]);
     const { available } = await seller.ok<{ available: number }>('GET', `/v1/members/${memberRef}/wallet`);
     expect(available).toBe(MOST);
-    // settlement: members are owed what was not turned into points
+    // settlement: members are owed the earnings that were not converted into points
     await expectInvariants(network().gateway, await operator.bearer());
   }, 120_000);
 }

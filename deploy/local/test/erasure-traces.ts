@@ -6,11 +6,11 @@ import type { EarningRuleDto } from '#libs/sdk';
 import { Client, newBrand } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** How a text may stand in a column, in lower case: as it is, as the hex of bytes, and in base64 at any place of a longer text. */
+/** Forms of a text in a column, in lower case: plain, as hex bytes, and as base64 at any offset in a longer text. */
 function spellings(text: string): string[] {
   const base64 = [0, 1, 2].map((shift) => {
     const encoded = Buffer.from('x'.repeat(shift) + text).toString('base64');
-    // what depends on this text alone
+    // the characters that depend only on this text
     return encoded.slice(Math.ceil((shift * 4) / 3), Math.floor(((shift + text.length) * 4) / 3));
   });
   return [text, Buffer.from(text).toString('hex'), ...base64].map((spelling) => spelling.toLowerCase());
@@ -26,7 +26,7 @@ async function read<T extends pg.QueryResultRow>(url: string, work: (client: pg.
   }
 }
 
-/** Every table of every database with a row in which one of the texts stands, whatever the column, and every log. */
+/** Every table of every database with a row that contains one of the texts, in any column, and every such log. */
 async function traces(network: LocalNetwork, texts: readonly string[]): Promise<string[]> {
   const patterns = texts.flatMap(spellings).map((spelling) => `%${spelling}%`);
   const databases = await read<{ name: string }>(network.adminUrl('postgres'), async (client) => {
@@ -55,7 +55,7 @@ async function traces(network: LocalNetwork, texts: readonly string[]): Promise<
   return [...found, ...filesWith(network.dataDir, texts)];
 }
 
-/** What was logged and Kafka's segments, which both end in `.log`, in which one of the texts stands. */
+/** Process logs and Kafka's segments, which both end in `.log`, that contain one of the texts. */
 function filesWith(directory: string, texts: readonly string[]): string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => !name.startsWith('postgres') && name.endsWith('.log'))
@@ -65,7 +65,7 @@ function filesWith(directory: string, texts: readonly string[]): string[] {
     });
 }
 
-/** What is left of a member whom a brand has erased, anywhere: of the brand's id and of the contact points nothing. */
+/** Traces left of a member whom a brand has erased: none of the brand's id or of the contact points, anywhere. */
 export function erasureTraces(network: () => LocalNetwork): void {
   it('an erased member leaves no trace of its externalId, contact points or attributes in any table of any service, nor in the event log', async () => {
     const { sandbox } = network();
@@ -104,7 +104,7 @@ export function erasureTraces(network: () => LocalNetwork): void {
     await brand.ok('POST', '/v1/distributors', { kind: 'member', memberRef });
     await brand.ok('GET', `${path}/tier`);
     await expectInvariants(sandbox.gateway, await operator.bearer());
-    // the search does find what is there, in bytes too; the vault shows no contact point even now
+    // the search does find existing values, in bytes too; the vault shows no contact point even now
     expect(await traces(network(), said.slice(0, 1))).toEqual([
       'hezong_crm public.idempotency',
       'hezong_crm public.member_link',
@@ -120,7 +120,7 @@ export function erasureTraces(network: () => LocalNetwork): void {
     }
     await expectInvariants(sandbox.gateway, await operator.bearer());
     expect(await traces(network(), said)).toEqual([]);
-    // the other brand's member is as before
+    // the other brand's member is unchanged
     expect((await other.call('GET', `/v1/members/${kept.memberRef}`)).status).toBe(200);
   }, 120_000);
 }

@@ -7,13 +7,13 @@ import { projectRoot } from '../network/root.js';
 import { Client, newBrand } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** The same calls in every run; another number gives others. */
+/** Seed: the same calls in every run. */
 const SEED = 20_261_130;
 const CALLS_EACH = 14;
 const AT_ONCE = 8;
 const WITHIN_MS = 20_000;
 
-/** What would change the network for those who come after: its clock. */
+/** Calls that would affect later tests: those that set the clock. */
 const LEFT_OUT = new Set(['POST /v1/operator/test-clock', 'DELETE /v1/operator/test-clock']);
 
 interface Schema {
@@ -93,13 +93,13 @@ const cursors = fc
   .array(fc.oneof(times, days, words, numbers, fc.constantFrom(...ids)), { maxLength: 3 })
   .map((position) => Buffer.from(JSON.stringify(position)).toString('base64url'));
 
-/** What is there already, by the names under which it is asked for. */
+/** Existing objects, by the names of the parameters that refer to them. */
 interface Known {
   readonly schemas: Document['components']['schemas'];
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** Values of a schema, near values, and now and then anything else. */
+/** Values of a schema, similar values, and occasionally arbitrary ones. */
 function valuesOf(schema: Schema, known: Known, name = '', depth = 0): fc.Arbitrary<unknown> {
   const { schemas } = known;
   const inner = (part: Schema, of = ''): fc.Arbitrary<unknown> => valuesOf(part, known, of, depth + 1);
@@ -143,7 +143,7 @@ function rightOf(schema: Schema, inner: (part: Schema, name?: string) => fc.Arbi
     default:
       if (schema.format === 'date-time') return times;
       if (schema.format === 'date') return days;
-      // what looks ahead can be tested and not made
+      // patterns with look-ahead can be tested but not generated
       return schema.pattern === undefined || schema.pattern.includes('(?=')
         ? words
         : fc.oneof(fc.stringMatching(new RegExp(schema.pattern)), words);
@@ -192,7 +192,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Percent-encoded; a half of a surrogate pair, which has no encoding, stands as bytes that are none. */
+/** Percent-encodes; half of a surrogate pair, which has no encoding, becomes invalid bytes. */
 function encoded(text: string): string {
   try {
     return encodeURIComponent(text);
@@ -201,7 +201,7 @@ function encoded(text: string): string {
   }
 }
 
-/** What is wrong with an answer by the document; null when nothing is. */
+/** Difference between an answer and the document; null when there is none. */
 function faultOf(operation: Operation, status: number, type: string): string | null {
   if (status >= 500) return `${status}`;
   const told = operation.responses[String(status)] ?? operation.responses['default'];
@@ -211,7 +211,7 @@ function faultOf(operation: Operation, status: number, type: string): string | n
   return types.some((one) => type === one || type.startsWith(`${one};`)) ? null : `${status} as ${type}`;
 }
 
-/** Every call of the API by its own document, well and badly made: no call is a fault of ours, and every answer is as documented. */
+/** Every call of the API from its own document, valid and invalid: no call causes a server error, and every answer is as documented. */
 export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
   it('answers whatever it is asked by its document', async () => {
     const { sandbox } = get();
@@ -232,7 +232,7 @@ export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
           calls: fc.sample(callsOf(method, path, operation, known), { seed: SEED, numRuns: CALLS_EACH }),
         })),
     );
-    // round by round, so that each has had its calls when the time is over
+    // in rounds, so that each operation has had its calls when the time is over
     const calls = Array.from({ length: CALLS_EACH }, (_, round) =>
       operations.map(({ operation, path, calls: all }) => ({ operation, path, call: all[round] as Call })),
     ).flat();
@@ -252,7 +252,7 @@ export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
         };
         const init = { method: call.method, headers, body: call.body, redirect: 'manual' as const };
         let answer = await fetch(sandbox.gateway + call.path, init);
-        // what may be repeated is: a busy machine is no fault
+        // temporary refusals are repeated: a busy machine is not a fault
         for (let again = 0; (answer.status === 429 || answer.status === 503) && again < 4; again += 1) {
           await answer.arrayBuffer();
           await sleep(1_000 * Number(answer.headers.get('retry-after') ?? 1));
@@ -268,7 +268,7 @@ export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     expect(faults).toEqual([]);
     expect(done).toBeGreaterThan(operations.length);
-    // not everything is refused at the door
+    // some calls must get past validation
     expect(statuses.get(201)).toBeGreaterThan(3);
   }, 60_000);
 }

@@ -3,7 +3,7 @@ import type { ContributeDto, EarningRuleDto } from '#libs/sdk';
 import { Client, newBrand, type Reply } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** Headers that differ between any two answers, whoever asks for whatever. */
+/** Headers that differ between any two answers. */
 const OWN_TO_EACH_ANSWER = [
   'date',
   'x-request-id',
@@ -21,7 +21,7 @@ function comparable(reply: Reply<unknown>): unknown {
   return { status: reply.status, text: reply.text, headers };
 }
 
-/** Every string in an answer, its keys left out, and the parts of its headers. */
+/** Every string in an answer, without its keys, and the parts of its headers. */
 function values(reply: Reply<unknown>): string[] {
   const found: string[] = [];
   const walk = (value: unknown): void => {
@@ -34,7 +34,7 @@ function values(reply: Reply<unknown>): string[] {
   return found;
 }
 
-/** A brand's token reaches nothing of another brand, and nothing that two brands are told lets them find out that they speak of the same person. */
+/** A brand's token gives access to nothing of another brand, and no answers let two brands find out that they refer to the same person. */
 export function isolation(network: () => LocalNetwork): void {
   describe('isolation of brands', () => {
     let operator: Client;
@@ -47,7 +47,7 @@ export function isolation(network: () => LocalNetwork): void {
     beforeAll(async () => {
       const { sandbox } = network();
       operator = new Client(sandbox, sandbox.operator);
-      // The worked example may have left the clock standing.
+      // The worked example may have left the clock frozen.
       await operator.hezong.testClock.set({ body: { now: '2026-04-10T12:00:00+08:00' } });
       [north, south] = (await Promise.all(
         ['north', 'south'].map(async (slug) => {
@@ -199,7 +199,7 @@ export function isolation(network: () => LocalNetwork): void {
       const atNorth = await ask(north, ref.north, 'north-order');
       const atSouth = await ask(south, ref.south, 'south-order');
       for (const reply of [...atNorth, ...atSouth]) expect(reply.status).toBe(200);
-      // What remains in common must be words, times and numbers of the wallet; an identifier has at least ten characters with a digit among them.
+      // Only words, times and numbers of the wallet may be in common; an identifier has at least ten characters with a digit among them.
       const identifiers = (replies: Reply<unknown>[]): Set<string> =>
         new Set(replies.flatMap(values).filter((text) => /^(?=.*\d)[\w-]{10,}$/.test(text)));
       const shared = [...identifiers(atNorth)].filter((text) => identifiers(atSouth).has(text));

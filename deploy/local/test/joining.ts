@@ -1,7 +1,7 @@
-/** What one brand was told of one of its members: every value it saw, by the name of the field. */
+/** Data that one brand got about one of its members: every value, by the name of the field. */
 export type Record = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** How many members one way of joining named rightly; a draw among several counts as its chance. */
+/** Number of members that one way of joining identifies correctly; a tie among several counts as its probability. */
 export interface Attempt {
   readonly way: string;
   readonly hits: number;
@@ -12,7 +12,7 @@ const INSTANT = /^\d{4}-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?)?$/;
 const AMOUNT = /^-?\d{4,}(\.\d+)?$/;
 const ID = /^[a-z]{2}_[0-9A-HJKMNP-TV-Z]{26}$/;
 
-/** Adds every value of an answer under the names of its fields, places in lists left out. */
+/** Adds every value of an answer under the names of its fields, without list indexes. */
 export function flatten(name: string, value: unknown, add: (field: string, text: string) => void): void {
   if (Array.isArray(value)) for (const item of value) flatten(`${name}[]`, item, add);
   else if (typeof value === 'object' && value !== null)
@@ -22,7 +22,7 @@ export function flatten(name: string, value: unknown, add: (field: string, text:
 
 type Sets = readonly ReadonlySet<string>[];
 
-/** How often the best of a row is the member itself: `likeness` says how much speaks for the j-th being the i-th, the more the better. */
+/** Number of rows whose best candidate is the member itself: `likeness` scores the j-th as the i-th, higher is more likely. */
 function hitsOf(members: number, likeness: (i: number) => Float64Array): number {
   let hits = 0;
   for (let i = 0; i < members; i += 1) {
@@ -33,7 +33,7 @@ function hitsOf(members: number, likeness: (i: number) => Float64Array): number 
   return hits;
 }
 
-/** Who has a value. */
+/** Members that have a value. */
 type Holders = ReadonlyMap<string, readonly number[]>;
 
 function holders(sets: Sets): Holders {
@@ -52,7 +52,7 @@ function add(row: Float64Array | undefined, at: number, weight: number): void {
   if (row !== undefined) row[at] = (row[at] ?? 0) + weight;
 }
 
-/** Equal values, the rarer the better; null where nothing is equal. */
+/** Scores equal values, rarer ones higher; null where none are equal. */
 function exact(members: number, here: Holders, there: Holders): number | null {
   const common = [...here.keys()].filter((value) => there.has(value));
   if (common.length === 0) return null;
@@ -64,7 +64,7 @@ function exact(members: number, here: Holders, there: Holders): number | null {
   return hitsOf(members, (i) => rows[i] ?? new Float64Array());
 }
 
-/** The smallest distance between a time or an amount of one and of the other. */
+/** The smallest distance between times or amounts of two members. */
 function nearest(one: readonly number[][], other: readonly number[][]): number {
   return hitsOf(one.length, (i) =>
     Float64Array.from(other, (values) => {
@@ -75,9 +75,9 @@ function nearest(one: readonly number[][], other: readonly number[][]): number {
   );
 }
 
-/** Members in the order of their first value: the n-th here is the n-th there. `order` breaks ties, and knows nothing. */
+/** Joins members by the order of their first value: the n-th here is the n-th there. `order` breaks ties and carries no information. */
 function sameRank(one: Sets, other: Sets, order: readonly number[]): number {
-  // a tie is broken by another chance at each brand: the same would join by itself
+  // ties are broken by different random numbers at each brand: the same numbers would join by themselves
   const ranked = (sets: Sets, sign: 1 | -1): number[] => {
     const firsts = sets.map((set) => [...set].sort()[0] ?? '');
     return [...order.keys()].sort(
@@ -95,7 +95,7 @@ function compare(a: string, b: string): number {
 const valuesOf = (records: readonly Record[], field: string): Sets => records.map((r) => r.get(field) ?? new Set());
 const all = (sets: Sets, pattern: RegExp): boolean => sets.every((set) => [...set].every((text) => pattern.test(text)));
 const numbers = (sets: Sets, parse: (text: string) => number): number[][] => sets.map((set) => [...set].map(parse));
-/** All values of the fields that a brand has of each member, those of a kind alone. */
+/** All values of the fields that a brand has of each member, each kind separately. */
 const together = (records: readonly Record[], kind: RegExp): Sets =>
   records.map((record) => new Set([...record.values()].flatMap((values) => [...values].filter((v) => kind.test(v)))));
 
@@ -116,8 +116,8 @@ function columnsOf(records: readonly Record[]): Column[] {
 }
 
 /**
- * Tries to join the members of two brands, whose records stand in one order, by all fields of the one and all of the other: equal values of
- * each two fields and of all together, times of each two fields and amounts that lie near each other, the same place in an order, parts of ids.
+ * Tries to join the members of two brands, whose records are in the same order, by every field of one and every field of the other: equal
+ * values of two fields and of all together, near times and near amounts of two fields, the same rank in an order, parts of ids.
  * @param order a random number for each member
  */
 export function attempts(one: readonly Record[], other: readonly Record[], order: readonly number[]): Attempt[] {

@@ -8,17 +8,17 @@ import type { LocalNetwork } from './local-network.js';
 import { ensureAlliance } from '../sandbox/build-alliance.js';
 
 const MEMBERS = 36;
-/** Guessing gives one; ten or more by chance in one way of the thousands that are tried comes once in ten thousand runs. */
+/** Guessing gives one; ten or more by chance in any of the thousands of ways tried occurs once in ten thousand runs. */
 const CHANCE = 10;
 const PAIR = ['grocery', 'fresh'] as const;
 type Slug = (typeof PAIR)[number];
 const DAYS = ['2026-09-12', '2026-09-13', '2026-09-14'];
 const CYCLE = '2026-09';
 
-/** What may be the same: balances and credits, which follow the member's own acts wherever they are, and what every till must know of them. */
+/** Values that may be equal: balances and credits, which follow the member's own acts at any brand, and which every till must see. */
 const BALANCES = /\bwallet\.(available|held|pending|debt|balance|nextExpiry)|^expirations\b|\bcredits\b|\blimit$/;
 
-/** Same for all members of a brand, or said by the brand itself about nobody. */
+/** Values that are the same for all members of a brand, or that the brand itself sends without a member. */
 const at = (day: string, second: number): string =>
   new Date(Date.parse(`${day}T00:00:00+08:00`) + second * 1_000).toISOString();
 
@@ -33,7 +33,7 @@ class Brand {
     readonly client: Client,
   ) {}
 
-  /** An id as a till gives them, which says nothing of whom it is about. */
+  /** An id as a till creates it, which says nothing about the member. */
   own(kind: string, ...parts: (string | number)[]): string {
     return createHash('sha256')
       .update([this.slug, kind, ...parts, randomInt(1e9)].join('|'))
@@ -50,7 +50,7 @@ class Brand {
     });
   }
 
-  /** Answers of lists, each item to the member whom it names. */
+  /** Assigns list answers, each item to the member that it names. */
   toldAll(name: string, items: readonly unknown[]): void {
     for (const item of items) {
       const member = this.refs.indexOf((item as { memberRef?: string }).memberRef ?? '');
@@ -87,7 +87,7 @@ class Brand {
   }
 }
 
-/** In an order of its own, so that what comes first at one brand says nothing of the other. */
+/** Shuffled per brand, so that the order at one brand says nothing about the other. */
 function shuffled(): number[] {
   return Array.from({ length: MEMBERS }, (_, i) => [randomInt(1e9), i] as const)
     .sort(([a], [b]) => a - b)
@@ -102,7 +102,7 @@ async function inLanes<T>(items: readonly T[], act: (item: T) => Promise<unknown
   await Promise.all([lane(), lane(), lane(), lane()]);
 }
 
-/** Two brands of the sandbox with all that they are told but balances and credits. Their own tills have nothing in common here. */
+/** Two brands of the sandbox with all data they get except balances and credits. Their own tills have nothing in common here. */
 export function joins(network: () => LocalNetwork): void {
   describe('two brands that put together all they are told', () => {
     const brands = {} as { [slug in Slug]: Brand };
@@ -146,7 +146,7 @@ export function joins(network: () => LocalNetwork): void {
         });
       }
 
-      // grocery promotes fresh to each of its members by a link of their own
+      // grocery promotes fresh to each of its members with a separate link
       const { grocery, fresh } = brands;
       await clock(at('2026-09-11', 70_000));
       const offer = await fresh.client.ok('POST', '/v1/offers', {
@@ -168,7 +168,7 @@ export function joins(network: () => LocalNetwork): void {
         };
         codes[m] = ((await grocery.call(m, 'link', 'POST', '/v1/links', link)) as unknown as { code: string }).code;
       });
-      // buyers come to the shop in an order of their own
+      // buyers come to the shop in a different order
       await inLanes(shuffled(), async (m) => {
         const touch = { code: codes[m], kind: 'click', memberRef: fresh.refs[m], at: at('2026-09-11', 70_000) };
         await fresh.call(m, 'touch', 'POST', '/v1/touches', touch);
@@ -192,7 +192,7 @@ export function joins(network: () => LocalNetwork): void {
             });
             brand.orders[m]?.push(externalId);
             if (day === DAYS[0]) {
-              // points of both brands that end before anybody looks at the wallet again are taken away together
+              // points of both brands that expire before the next look at the wallet are removed together
               const expiresAt = at(DAYS[randomInt(DAYS.length)] ?? '', 86_399);
               const grant = {
                 externalId: brand.own('grant', m),
@@ -223,7 +223,7 @@ export function joins(network: () => LocalNetwork): void {
       }
       await clock(at('2026-09-16', 80_000));
       await expectInvariants(network().gateway, await operator.bearer());
-      // as it was for what comes after
+      // restored for later tests
       await operator.hezong.programmes.add({ body: { contributorBp: 0, validFrom: at('2026-09-17', 0) } });
 
       for (const brand of both()) {
@@ -260,7 +260,7 @@ export function joins(network: () => LocalNetwork): void {
       expect(best(brands.grocery.records, brands.fresh.records)).toEqual([]);
     });
 
-    /** What the network must never tell, put back: the same attempts find it. */
+    /** Restores data that the network must never show: the same attempts find it. */
     const told: [string, (member: number, slug: Slug, values: (field: string) => Set<string>) => unknown][] = [
       ['an id', (m, _, of) => of('lines.id').add(`ln_${String(m).padStart(26, '0')}`)],
       [
@@ -283,7 +283,7 @@ export function joins(network: () => LocalNetwork): void {
     it.each(told)('would join them by %s that both are told', (_, tell) => {
       const [one = [], other = []] = PAIR.map((slug) =>
         brands[slug].records.map((record, member) => {
-          // with fields enough to hide among; all of them are tried above
+          // with enough fields to hide among; all of them are tried above
           const some = [...record].filter(([field]) => /^(lines|tier)\./.test(field));
           const copy = new Map(some.map(([field, values]) => [field, new Set(values)]));
           tell(member, slug, (field) => {
@@ -299,7 +299,7 @@ export function joins(network: () => LocalNetwork): void {
   });
 }
 
-/** Every field that was tried. A field that comes up anew is to be looked at, and named here. */
+/** Every field that was tried. A new field must be reviewed and added here. */
 const FIELDS: string[] = [
   'authorization.captured',
   'authorization.createdAt',

@@ -9,10 +9,10 @@ import type { SandboxFile } from '../network/sandbox-file.js';
 
 const READY_MS = 120_000;
 
-/** The network as its users run it: `dist/deploy/local/start.js` in a process of its own, on a port and a directory of its own. */
+/** The network as its users run it: `dist/deploy/local/start.js` in a separate process, with its own port and directory. */
 export class LocalNetwork {
   private child: ChildProcess | null = null;
-  /** Where the log of this start begins, in bytes. */
+  /** Offset in bytes at which the log of this start begins. */
   private begun = 0;
 
   private constructor(
@@ -25,7 +25,7 @@ export class LocalNetwork {
     const build = spawnSync(process.execPath, ['deploy/tools/build.mjs'], { encoding: 'utf8' });
     if (build.status !== 0) throw new Error(`the build fails: ${build.stdout}${build.stderr}`);
     const dataDir = mkdtempSync(join(tmpdir(), 'hezong-e2e-'));
-    // a root caller runs PostgreSQL under another account, which must be able to pass through
+    // root runs PostgreSQL under another account, which must be able to enter
     chmodSync(dataDir, 0o711);
     const network = new LocalNetwork(dataDir, await freePort(), broker);
     await network.up();
@@ -59,7 +59,7 @@ export class LocalNetwork {
     return `postgresql://postgres:${password}@127.0.0.1:${port}/${database}`;
   }
 
-  /** Starts it, or starts it again with the data it has. */
+  /** Starts it, or starts it again with its existing data. */
   async up(broker = this.broker): Promise<void> {
     this.broker = broker;
     const log = openSync(this.log, 'a');
@@ -93,7 +93,7 @@ export class LocalNetwork {
     return join(this.dataDir, 'network.log');
   }
 
-  /** Waits until this start is over, its closing report included: until then it ends when it can't go on. */
+  /** Waits until this start is complete, including its final report; a failed start ends before that. */
   async started(): Promise<void> {
     for (const end = performance.now() + READY_MS; performance.now() < end; await sleep(100)) {
       if (readFileSync(this.log).subarray(this.begun).includes('Ctrl-C stops it')) return;
@@ -105,14 +105,14 @@ export class LocalNetwork {
     return readFileSync(this.log, 'utf8').slice(-4_000);
   }
 
-  /** SIGKILL, as a power cut would; with PostgreSQL when asked. */
+  /** SIGKILL, like a power failure; optionally of PostgreSQL too. */
   async kill(also?: 'postgres'): Promise<void> {
     const postmaster = also === 'postgres' ? this.postmaster : 0;
     await this.end('SIGKILL');
     if (postmaster > 1) process.kill(postmaster, 'SIGKILL');
   }
 
-  /** Ctrl-C. Answers the exit code. */
+  /** Ctrl-C. Returns the exit code. */
   stop(): Promise<number | null> {
     return this.end('SIGINT');
   }

@@ -1,6 +1,7 @@
 import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
 import { erasureTraces } from './erasure-traces.js';
+import { everyRoute } from './every-route.js';
 import { hostileCalls } from './hostile-calls.js';
 import { isolation } from './isolation.js';
 import { joins } from './joins.js';
@@ -35,6 +36,10 @@ describe('the network on the postgres event log', () => {
   joins(() => network);
   ranksInTime(() => network);
   contractChanges(() => network);
+  everyRoute(
+    () => network,
+    () => answers,
+  );
   hostileCalls(() => network);
   liveAnswers(() => answers);
 });

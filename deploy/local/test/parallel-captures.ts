@@ -45,7 +45,7 @@ export function parallelCaptures(network: () => LocalNetwork): void {
         expect(['capture_exceeds_authorization', 'authorization_closed']).toContain(reply.body.code);
       }
       expect(await brand.hezong.authorizations.find({ path: { id } })).toMatchObject({ captured: 500 });
-      // Each key has had its one effect; asked again it answers the same.
+      // Each key has had exactly one effect; a repeat gets the same answer.
       const again = await Promise.all(Array.from({ length: 200 }, (_, n) => capture(n)));
       expect(again.map((reply) => reply.status)).toEqual(replies.map((reply) => reply.status));
       expect(await wallet()).toMatchObject({ available: 500, held: 0 });

@@ -5,7 +5,7 @@ import type { LocalNetwork } from './local-network.js';
 
 const FROM = '2026-10-02T08:00:00+08:00';
 
-/** Silver at 1,000 credits of a half-year that rolls, a credit a fen; nobody reaches the ranks above. */
+/** Silver at 1,000 credits in a rolling half-year, one credit per fen; nobody reaches the ranks above. */
 const RANKS: LadderDto['ranks'] = [
   { code: 'member' },
   { code: 'silver', conditions: { credits: 1_000 }, earnMultiplier: '1.1' },
@@ -13,7 +13,7 @@ const RANKS: LadderDto['ranks'] = [
   { code: 'black', conditions: { visits: 100_000 }, earnMultiplier: '1.3' },
 ];
 
-/** Membership and the ledger together, through time: a review that keeps a rank, orders that come late, a rank that ends. */
+/** Membership and the ledger together over time: a review that keeps a rank, late orders, a rank that ends. */
 export function ranksInTime(network: () => LocalNetwork): void {
   describe('a rank in time', () => {
     let operator: HezongClient;
@@ -22,7 +22,7 @@ export function ranksInTime(network: () => LocalNetwork): void {
     let memberRef = '';
 
     const clock = (now: string): Promise<unknown> => operator.testClock.set({ body: { now } });
-    /** Waits for nothing but what the network itself says. */
+    /** Waits only by polling the network's own answers. */
     const settled = (): Promise<unknown> => expectInvariants(network().gateway, bearer);
     const buy = async (externalId: string, net: number, occurredAt: string): Promise<number> => {
       const lines = [{ lineId: '1', sku: 'x', category: 'x', quantity: 1, net }];
@@ -73,13 +73,13 @@ export function ranksInTime(network: () => LocalNetwork): void {
 
     it('is over once the network says that it has settled after a move of the clock', async () => {
       await settled();
-      // the half-year that ended with May holds nothing
+      // the half-year that ended with May contains nothing
       await clock('2027-06-02T08:00:00+08:00');
       await settled();
       expect(await buy('IT-6', 14_400, '2027-06-01T00:00:00+08:00')).toBe(144);
       expect(await buy('IT-7', 14_400, '2027-05-31T23:59:59+08:00')).toBe(158);
       await settled();
-      // reached, by the late order a second earlier, lost, and by the next late one kept after all
+      // reached, a second earlier by the late order, lost, and kept after all by the next late order
       const { data } = await operator.tierHistory.history({ path: { memberRef } });
       expect(data.map(({ from, to, effectiveAt }) => [from, to, effectiveAt])).toEqual([
         [0, 1, '2026-10-02T01:00:00Z'],

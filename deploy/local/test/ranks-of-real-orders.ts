@@ -14,7 +14,7 @@ import type { LocalNetwork } from './local-network.js';
 
 const WEEK = 7 * 86_400_000;
 const NOW = Date.parse('2026-09-10T12:00:00+08:00');
-/** About every fortieth household, all their orders. */
+/** About every fortieth household, with all its orders. */
 const SAMPLE = /^\d*(07|48|91)$/;
 
 /** Lower than the sandbox's, so that a few households reach every rank. */
@@ -35,7 +35,7 @@ const LADDER: LadderSpec = {
     { code: 'platinum', conditions: { credits: 45, brands: 2 }, earnMultiplier: '1.5', funder: 'operator' },
   ],
 };
-/** The weights again in hundredths, for arithmetic in whole numbers. */
+/** The weights again in hundredths, for integer arithmetic. */
 const WEIGHTS: Record<string, number> = { grocery: 100, fresh: 150, drugstore: 50 };
 
 interface Standing {
@@ -48,7 +48,10 @@ interface Standing {
 
 const shanghaiDay = (time: number): string => new Date(time + 8 * 3_600_000).toISOString().slice(0, 10);
 
-/** The rank of a household by the rules read as a person would: on purpose nothing of the service's code. All orders lie within one window, so nobody goes down. */
+/**
+ * The rank of a household by a plain reading of the rules, deliberately without the service's code. All orders lie within one window, so no
+ * rank is lost.
+ */
 function standingFromFile(orders: readonly { brand: string; at: number; net: number }[]): Standing {
   const credits = new Map<string, number>();
   const visits = new Set<string>();
@@ -80,7 +83,7 @@ function standingFromFile(orders: readonly { brand: string; at: number; net: num
 
 const netOf = (order: Order): number => order.lines.reduce((sum, line) => sum + line.net, 0);
 
-/** Real orders of some households under a ladder: every rank, its beginning and its figures against a recomputation from the file. */
+/** Real orders of some households under a ladder: every rank, its start and its figures compared with a recomputation from the file. */
 export function ranksOfRealOrders(network: () => LocalNetwork): void {
   describe('ranks of real orders', () => {
     it('are those that follow from the file', async () => {
@@ -129,7 +132,7 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
           expect({ household, rank, since, credits, visits, brands }).toEqual({ household, ...expected });
           counts[expected.rank] = (counts[expected.rank] ?? 0) + 1;
         }
-        // a sample in which nobody got anywhere would prove nothing
+        // a sample in which nobody reaches a rank would prove nothing
         expect(counts.every((count) => count > 0)).toBe(true);
         const after = await membersByRank(operator, books);
         const gained = LADDER.ranks.map((_, i) => (after?.[i]?.members ?? 0) - (before?.[i]?.members ?? 0));

@@ -11,7 +11,7 @@ import { identity } from '../../../services/identity/src/index.js';
 import { LOG, prepare, provisionAll } from '../network/databases.js';
 import { loadSecrets } from '../network/secrets.js';
 
-/** Two servers, so that the event log can be away while the database is there. */
+/** Two servers, so that the event log can be away while the database is up. */
 let directory: string;
 let books: RunningPostgres;
 let log: RunningPostgres;
@@ -77,7 +77,7 @@ interface Seen {
   away: string[];
 }
 
-/** What those who watch are told; answers are kept for a second. */
+/** Readiness as monitoring sees it; answers are cached for a second. */
 async function seen(): Promise<Seen> {
   await sleep(1_100);
   const ready = await fetch(`${service.opsUrl}/health/ready`);
@@ -98,7 +98,7 @@ it('is ready with its database and its log', async () => {
 
 it('measures how long the oldest transaction has held events back', async () => {
   const behind = async (): Promise<number> => {
-    // what waits is looked at every three seconds
+    // waiting events are counted every three seconds
     await sleep(3_100);
     const text = await (await fetch(`${service.opsUrl}/metrics`)).text();
     return Number(/^hezong_oldest_transaction_xids\{.*\} (\d+)$/m.exec(text)?.[1]);

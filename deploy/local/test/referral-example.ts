@@ -6,13 +6,14 @@ import type { LocalNetwork } from './local-network.js';
 const BRANDS = ['amber', 'beryl', 'coral'] as const;
 type Brand = (typeof BRANDS)[number];
 
-/** A month of its own, after those of the other examples: nets of a cycle are compared. */
+/** A separate month after those of the other examples, because the nets of a cycle are compared. */
 const CYCLE = '2026-05';
 const at = (day: string): string => `${CYCLE}-${day}T08:00:00+08:00`;
 
 /**
- * Points and a referral in one cycle, over HTTP: the nets of the worked settlement example (amber −73.50, beryl −31.50, coral +84.75), and 100.00 for an order of 1,000.00
- * at beryl by a customer whom amber contributed, recommended by somebody whom somebody else introduced.
+ * Points and a referral in one cycle, over HTTP: the nets of the worked settlement example (amber −73.50, beryl −31.50, coral +84.75), and
+ * 100.00 for an order of 1,000.00 at beryl. Amber contributed the customer, one person recommended them, and another introduced that
+ * person.
  */
 export function referralExample(network: () => LocalNetwork): void {
   describe('the worked example with a referral', () => {

@@ -19,7 +19,7 @@ async function query<T extends pg.QueryResultRow>(url: string, sql: string): Pro
   }
 }
 
-/** Every table of a database with the number of its rows and a hash over them, and who may do what with what. */
+/** Every table of a database with its number of rows and a hash over them, and all privileges. */
 async function contents(url: string): Promise<unknown> {
   const tables = await query<{ name: string }>(
     url,
@@ -45,8 +45,8 @@ async function contents(url: string): Promise<unknown> {
 }
 
 /**
- * The drill of docs/runbooks/restore.md with what the chart's backup job runs: its script, the real pg_dump and pg_restore. All databases
- * are lost and come back from their dumps; services start on them.
+ * The drill of docs/runbooks/restore.md with the script of the chart's backup job and the real pg_dump and pg_restore. All databases are
+ * lost and restored from their dumps; services start on them.
  */
 export function restoreDrill(network: () => LocalNetwork): void {
   it('comes back from the dumps of the backup job when every database is lost', async () => {

@@ -7,7 +7,7 @@ import { byTwo } from '../network/by-two.js';
 import { Client, newBrand, secondOperator, type Reply } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** In which a door must be shut, everywhere. */
+/** Time within which access must end everywhere. */
 const WITHIN_MS = 5_000;
 
 interface Operation {
@@ -16,7 +16,7 @@ interface Operation {
   readonly scope: string;
 }
 
-/** Every call of the API that needs a token, with something in place of its parameters. */
+/** Every call of the API that needs a token, with placeholder parameters. */
 function operations(): Operation[] {
   const file = readFileSync(join(projectRoot(), 'docs/openapi.json'), 'utf8');
   const { paths } = JSON.parse(file) as {
@@ -33,7 +33,7 @@ function operations(): Operation[] {
 
 const verdict = ({ status, body }: Reply<{ code?: string } | null>): string => `${status} ${body?.code ?? ''}`;
 
-/** Which of the calls are still answered otherwise than with the one verdict, when the time is over. */
+/** Calls that still have another answer than the refusal when the time is over. */
 async function otherThan(expected: string, caller: Client, calls: readonly Operation[]): Promise<string[]> {
   const deadline = performance.now() + WITHIN_MS;
   let open = calls;
@@ -65,7 +65,7 @@ const moneyCalls: readonly [string, object][] = [
   ['/v1/authorizations/x/returns', { externalId: 'x', points: 1, occurredAt }],
 ];
 
-/** Whoever is shut out is out within five seconds, at every call of the API, whatever token he holds. */
+/** A revoked or suspended caller is refused within five seconds, at every call of the API, with any token. */
 export function shutDoors(network: () => LocalNetwork): void {
   describe('shut doors', () => {
     let operator: Client;
@@ -88,7 +88,7 @@ export function shutDoors(network: () => LocalNetwork): void {
       await brand.bearer();
       await operator.ok('POST', '/v1/operator/brands/shut/status', { status: 'suspended' });
       const statements = ofBrands.filter(({ scope, method }) => scope === 'settlement:read' && method === 'GET');
-      // these look first for an earlier answer and for what they speak of, so they need a call that could be one
+      // these first look for an earlier answer and for their object, so they need a plausible call
       for (const [path, body] of moneyCalls) {
         const expected = path.startsWith('/v1/authorizations/') ? '404 not_found' : '403 brand_suspended';
         expect([path, verdict(await brand.call('POST', path, body))]).toEqual([path, expected]);
@@ -123,7 +123,7 @@ export function shutDoors(network: () => LocalNetwork): void {
       const other = new Client(sandbox, { clientId: made.clientId, clientSecret: made.clientSecret ?? '' });
       expect((await other.call('GET', '/v1/operator/brands')).status).toBe(200);
       await operator.ok('DELETE', `/v1/operator/clients/${made.clientId}`);
-      // reads first, at every service: while the door is still closing, a call that acts would act (and let go of the clock)
+      // reads first, at every service: until the refusal takes effect everywhere, a call that acts would act (and release the clock)
       const reads = ofOperators.filter(({ method }) => method === 'GET');
       expect(await otherThan('401 token_invalid', other, reads)).toEqual([]);
       expect(await otherThan('401 token_invalid', other, ofOperators)).toEqual([]);

@@ -2,7 +2,7 @@ import { aBrand, aContract, aMember } from '#libs/testing';
 import { Client, newBrand } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-/** Acts of two people through the gateway, with the clients of a new network. */
+/** Acts that need two people through the gateway, with the clients of a new network. */
 export function twoPeople(network: () => LocalNetwork): void {
   describe('acts of two people', () => {
     it('wait for the second client, are done once and stay on record', async () => {

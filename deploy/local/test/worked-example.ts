@@ -16,8 +16,9 @@ const category = (name: string): Record<string, unknown> => ({
 });
 
 /**
- * The worked settlement example, events E1 to E9, driven over HTTP under the test clock: every lot, balance and net to the fen. Afterwards the cycle is closed, the network restarted on the
- * other event log (which sends every event again), and no statement's hash may have moved.
+ * The worked settlement example, events E1 to E9, over HTTP under the test clock: every lot, balance and net to the fen. Afterwards the
+ * cycle is closed and the network restarted on the other event log (which sends every event again), and no statement's hash may have
+ * changed.
  */
 export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'postgres' | null): void {
   describe('the worked settlement example', () => {

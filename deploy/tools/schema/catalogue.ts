@@ -11,7 +11,7 @@ export interface Column {
   notNull: boolean;
   identity: 'always' | 'by default' | null;
   generated: boolean;
-  /** What it defaults to, or what it is generated from. */
+  /** Its default, or the expression that generates it. */
   expression: string | null;
   grants: Grants | null;
 }
@@ -43,7 +43,7 @@ export interface Relation {
   indexes: { name: string; definition: string }[];
   triggers: { name: string; definition: string }[];
   policies: Policy[];
-  /** Of a view. */
+  /** Definition of a view. */
   definition: string | null;
   options: string | null;
   partitionKey: string | null;
@@ -61,7 +61,7 @@ export interface Enumeration {
 
 export interface DatabaseFunction {
   name: string;
-  /** Types of its arguments, as `grant` wants them. */
+  /** Types of its arguments, in the form for `grant`. */
   signature: string;
   arguments: string;
   result: string | null;
@@ -71,10 +71,10 @@ export interface DatabaseFunction {
   parallel: 's' | 'r' | 'u';
   definer: boolean;
   settings: string[];
-  /** Of a function in the standard's form, without quotes: the whole body. */
+  /** Of a function in the SQL standard's form, without quotes: the whole body. */
   sqlBody: string | null;
   source: string;
-  /** Tables and views cannot be made without it. */
+  /** Tables and views depend on it. */
   early: boolean;
   grants: Grants | null;
 }
@@ -86,7 +86,7 @@ export interface SchemaGrants {
 
 export interface Catalogue {
   schemas: SchemaGrants[];
-  /** In the order in which they were made. */
+  /** In order of creation. */
   relations: (Relation | Enumeration)[];
   functions: DatabaseFunction[];
 }
@@ -105,7 +105,7 @@ const SCHEMAS = `
   select n.nspname as name, ${grantsOf('n.nspacl', 'n.nspowner')} as grants
     from pg_namespace n where ${OWN} order by n.oid`;
 
-// the oid of an enumeration and that of a table come from one counter, so one order holds for both
+// the oids of enumerations and tables come from one counter, so one order holds for both
 const ENUMERATIONS = `
   select t.oid::bigint as made, 'enum' as kind, t.oid::regtype::text as name,
          (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid) as labels
@@ -158,7 +158,7 @@ const RELATIONS = `
      and (c.relkind in ('r', 'p', 'v', 'c') or c.relkind = 'S' and not exists (
        select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')))`;
 
-/** A function's name with its schema, unless that is on the search path. */
+/** A function's name, with its schema unless that is on the search path. */
 const FUNCTION_NAME = `case when pg_function_is_visible(p.oid) then '' else quote_ident(n.nspname) || '.' end || quote_ident(p.proname)`;
 
 const FUNCTIONS = `
@@ -177,7 +177,7 @@ const FUNCTIONS = `
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
    where ${OWN} order by 1, 2`;
 
-/** What is in a database that {@link Catalogue} has no place for; it must get one before anybody uses it. */
+/** Objects of a database that {@link Catalogue} does not support; support must be added before they are used. */
 const UNKNOWN = `
   select 'extension ' || extname as thing from pg_extension where extname <> 'plpgsql'
   union all select 'relation ' || ${name('c.oid')} from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -203,7 +203,7 @@ interface Made {
   made: bigint;
 }
 
-/** Reads what a database consists of, as a connection that may see everything. @throws Error naming what it knows nothing of */
+/** Reads the objects of a database, with a connection that can see everything. @throws Error naming unsupported objects */
 export async function readCatalogue(client: Client): Promise<Catalogue> {
   await client.query('set search_path = public');
   const unknown = await client.query<{ thing: string }>(UNKNOWN);

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 
-/** Lines of comment by what they stand above: `table wallet`, `column wallet.epoch`, `constraint …`, `function …`, `index …`. */
+/** Comment lines by the object below them: `table wallet`, `column wallet.epoch`, `constraint …`, `function …`, `index …`. */
 export type Comments = ReadonlyMap<string, readonly string[]>;
 
-/** Makes a database keep the text of every statement that changes its schema. Wants a superuser. */
+/** Makes a database store the text of every statement that changes its schema. Needs a superuser. */
 export async function keepSource(client: Client): Promise<void> {
   await client.query(`
     create schema schema_source;
@@ -19,7 +19,7 @@ export async function keepSource(client: Client): Promise<void> {
   `);
 }
 
-/** The comments of what was made since {@link keepSource}. */
+/** Comments of the objects created since {@link keepSource}. */
 export async function readComments(client: Client): Promise<Comments> {
   const { rows } = await client.query<{ text: string }>('select text from schema_source.statement order by id');
   return commentsOf(rows.map(({ text }) => text).join('\n'));
@@ -30,7 +30,7 @@ const MADE =
   /^\s*create (?:or replace )?(?:unique )?(table|function|type|view|index|sequence|trigger|policy) ([\w.]+)/i;
 const INSIDE = /^\s*(constraint )?"?(\w+)"? /i;
 
-/** Comments of SQL that is written as people write it: on lines of their own, right above what they are about. */
+/** Comments in hand-written SQL: on separate lines, directly above their object. */
 export function commentsOf(sql: string): Comments {
   const comments = new Map<string, readonly string[]>();
   let above: string[] = [];

@@ -15,7 +15,7 @@ import type {
 import type { Comments } from './comments.js';
 import { dedented, plain, WIDTH, wrapped } from './sql-text.js';
 
-/** Whose tables they are that many services have. */
+/** Library that owns tables found in many services. */
 const LIBRARIES = [
   ['libs/messaging', messagingTablesSql()],
   ['libs/http', idempotencyTableSql() + operatorAuditSql('hezong') + approvalUseSql()],
@@ -28,7 +28,7 @@ function libraryOf(table: string): string | null {
   return found?.[0] ?? null;
 }
 
-/** What the running service may do with a new table and a new sequence: `provision` of libs/postgres. */
+/** Default rights of the running service on a new table and a new sequence: `provision` of libs/postgres. */
 const GIVEN = { table: ['select', 'insert', 'update', 'delete'], sequence: ['usage'] } as const;
 
 const PRIVILEGES = [
@@ -52,7 +52,7 @@ function commentLines(comments: Comments, about: string, indent = ''): string[] 
   return (comments.get(about) ?? []).map((line) => `${indent}-- ${line}`.trimEnd());
 }
 
-/** `grant` to every role but the owner, and before it `revoke` from the service where it has less than it is given at first. */
+/** `grant` to every role except the owner, preceded by `revoke` from the service where it has less than the default rights. */
 function grantLines(service: string, kind: 'table' | 'sequence', name: string, grants: Grants | null): string[] {
   const role = `hezong_${service}`;
   const object = kind === 'table' ? name : `sequence ${name}`;
@@ -63,7 +63,7 @@ function grantLines(service: string, kind: 'table' | 'sequence', name: string, g
   return GIVEN[kind].every((one) => held.includes(one)) ? lines : [`revoke all on ${object} from ${role};`, ...lines];
 }
 
-/** What PostgreSQL calls a constraint that nobody named, and the column that it can stand beside. */
+/** PostgreSQL's name for an unnamed constraint, and the column beside which it can be written. */
 function unnamed(table: string, constraints: readonly Constraint[]): Map<Constraint, string | null> {
   const name = table.split('.').at(-1)?.replaceAll('"', '') ?? table;
   const found = new Map<Constraint, string | null>();
@@ -86,7 +86,7 @@ function unnamed(table: string, constraints: readonly Constraint[]): Map<Constra
   return found;
 }
 
-/** As it stands beside its column: `primary key`, `unique`, `references …`, `check (…)`; null where it cannot. */
+/** The column form of a constraint: `primary key`, `unique`, `references …`, `check (…)`; null where there is none. */
 function besideColumn({ kind, definition, columns }: Constraint): string | null {
   const [column = ''] = columns;
   const text = plain(definition);
@@ -276,7 +276,7 @@ function functionText(one: DatabaseFunction, comments: Comments): string {
   ].join('\n');
 }
 
-/** A function's file; of functions with one name the second and later ones get a number. */
+/** A function's file; the second and later functions of one name get a number. */
 function functionFiles(functions: readonly DatabaseFunction[]): Map<DatabaseFunction, string> {
   const seen = new Map<string, number>();
   return new Map(
@@ -292,7 +292,7 @@ function heading(text: string): string {
   return `-- ${text} ${'-'.repeat(Math.max(3, 116 - text.length))}`;
 }
 
-/** The files of a service's schema, by their names in its folder. */
+/** Files of a service's schema, by their names in its folder. */
 export function schemaFiles(service: string, catalogue: Catalogue, comments: Comments): Map<string, string> {
   const files = functionFiles(catalogue.functions);
   const include = (early: boolean): string[] =>

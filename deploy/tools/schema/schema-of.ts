@@ -4,8 +4,8 @@ import { keepSource, readComments } from './comments.js';
 import { schemaFiles } from './files.js';
 
 /**
- * The files of the schema that `make` makes in an empty database of a service, by their names in the folder `schema`.
- * @param adminUrl of the database, as a superuser
+ * Files of the schema that `make` creates in an empty database of a service, by their names in the folder `schema`.
+ * @param adminUrl superuser URL of the database
  */
 export async function schemaOf(
   adminUrl: string,

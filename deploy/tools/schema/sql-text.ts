@@ -1,7 +1,7 @@
-/** Of a line. */
+/** Longest line. */
 export const WIDTH = 120;
 
-/** Text of SQL cut into what is quoted and what is not; quoted parts are left alone. */
+/** SQL text split into quoted and unquoted parts; quoted parts stay unchanged. */
 function outsideQuotes(sql: string, change: (part: string) => string): string {
   return sql.replaceAll(/('(?:[^']|'')*'|"(?:[^"]|"")*")|([^'"]+)/g, (whole, quoted?: string) =>
     quoted === undefined ? change(whole) : whole,
@@ -10,7 +10,7 @@ function outsideQuotes(sql: string, change: (part: string) => string): string {
 
 const LITERAL = `'(?:[^']|'')*'`;
 
-/** What the catalogue prints, as people write it: words in lower case, short names of types, `in` for a list. */
+/** The catalogue's output in hand-written style: words in lower case, short names of types, `in` for a list. */
 export function plain(sql: string): string {
   return outsideQuotes(sql, (part) =>
     part
@@ -29,8 +29,8 @@ const BEFORE =
   /^(and|or|where|with|using|check|when|then|else|end|for|execute|references|to|set|as|returns|default|deferrable)\b/;
 
 /**
- * Breaks a statement that is too long for a line, at spaces that are not quoted: where it is least nested, after a comma or before a word
- * that begins something. What follows the first line goes in by two.
+ * Breaks a statement that is too long for a line, at unquoted spaces: where the nesting is lowest, after a comma or before a word that
+ * starts a clause. Lines after the first are indented by two.
  */
 export function wrapped(sql: string, indent = ''): string {
   const words = sql.match(/(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\s'"])+/g) ?? [];
@@ -63,7 +63,7 @@ function nesting(word: string): number {
   return (bare.match(/[([]/g) ?? []).length - (bare.match(/[)\]]/g) ?? []).length;
 }
 
-/** Without the margin that all lines but the first have in common. */
+/** Removes the common margin of all lines except the first. */
 export function dedented(text: string): string {
   const [first = '', ...rest] = text.split('\n');
   const margins = rest.filter((line) => line.trim() !== '').map((line) => /^ */.exec(line)?.[0].length ?? 0);

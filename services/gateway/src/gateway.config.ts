@@ -64,5 +64,4 @@ export const gatewayConfig = defineConfig('gateway', {
 
 export type GatewayConfig = ConfigOf<typeof gatewayConfig>;
 
-/** Injection token of the configuration. */
 export const GATEWAY_CONFIG = Symbol('GATEWAY_CONFIG');

@@ -31,7 +31,6 @@ export interface Behind {
   close(): Promise<void>;
 }
 
-/** A JSON answer. */
 export function json(response: ServerResponse, body: unknown, status = 200): void {
   const text = JSON.stringify(body);
   response

@@ -1,8 +1,9 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 /**
- * The books. Whatever belongs to a wallet leads its keys with the wallet's cell, so that cells can lie on several servers. Hot tables
- * carry no foreign keys: every row is written by the posting functions, under the wallet's lock, and the invariants check the references.
+ * The books. Keys of everything that belongs to a wallet begin with the wallet's cell, so that cells can be placed on several
+ * servers. Hot tables have no foreign keys: only the posting functions write rows, under the wallet's lock, and the invariants check
+ * the references.
  */
 const tables = `
   create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release', 'accrual_reversal', 'authorization',

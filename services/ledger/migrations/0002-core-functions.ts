@@ -1,7 +1,7 @@
 import { defineMigration } from '#libs/postgres';
 import { brandAccount, MANY_LOTS } from './sql.js';
 
-/** What the posting functions have in common. None of these is granted to anybody: only the posting functions call them. */
+/** Functions shared by the posting functions. They are granted to no role: only the posting functions call them. */
 const functions = `
   -- A new id for something of the wallet: it ends in the wallet's last byte.
   create function ledger_uuidv7(p_wallet uuid) returns uuid language sql volatile as $fn$
@@ -487,5 +487,5 @@ const functions = `
   $fn$;
 `;
 
-/** Every function runs with the caller's settings unless it is an entry point; those set them once a call. */
+/** Functions run with the caller's settings; only entry points set their own, once per call. */
 export const coreFunctions = defineMigration({ id: '0002', name: 'core functions', up: functions });

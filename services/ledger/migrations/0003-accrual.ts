@@ -2,9 +2,9 @@ import { defineMigration } from '#libs/postgres';
 import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql, REPLAYS } from './sql.js';
 
 /**
- * Orders and grants. One statement does a whole batch after the wallets are locked: each wallet appears at most once, so every
- * number of an item follows from its own row and one running sum for the brand's account. Further lots may name an issuer of their
- * own: such points have a leg of their own in the same posting, and the item says how many they are.
+ * Orders and grants. After the wallets are locked, one statement processes a whole batch: each wallet appears at most once, so every
+ * number of an item follows from its own row and one running sum for the brand's account. Further lots may name another issuer: such
+ * points get their own leg in the same posting, and the item states how many they are.
  */
 const statement = (plain: boolean): string => {
   const general = (part: string): string => (plain ? '' : part);

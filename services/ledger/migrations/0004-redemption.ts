@@ -1,7 +1,7 @@
 import { defineMigration } from '#libs/postgres';
 import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql, keySql, REPLAYS } from './sql.js';
 
-/** Reserves points and the lots behind them; with `at_once` takes them in the same posting. */
+/** Reserves points and the lots behind them; with `at_once` captures them in the same posting. */
 const authorize = `
   ${itemType(
     'ledger_authorization_item',
@@ -81,8 +81,8 @@ const authorize = `
 const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, terms_id bigint');
 
 /**
- * Takes and releases what a hold reserved: capture and void are the same walk over its lots.
- * A capture takes in draw order; what is released goes back to its lots, where it meets debts and, if a lot is past it, its end.
+ * Captures and releases what a hold reserved: capture and void are the same walk over its lots. A capture takes lots in draw order.
+ * Released points go back to their lots, where they repay debts and expire if the lot has expired.
  */
 const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   create function ${name}(p_now timestamptz, p_wallets uuid[], p_items ledger_hold_item[])
@@ -177,7 +177,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   grant execute on function ${name}(timestamptz, uuid[], ledger_hold_item[]) to hezong_ledger;
 `;
 
-/** Gives captured points back to their lots: last captured, newest lot first, each with its own expiry. */
+/** Gives captured points back to their lots: last capture first, newest lot first, each with its own expiry. */
 const giveBack = `
   ${itemType('ledger_redemption_return_item', 'hold_id uuid, points bigint')}
 

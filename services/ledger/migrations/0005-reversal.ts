@@ -2,10 +2,10 @@ import { defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /**
- * An order's return takes earned points back: its pending lots first, then its own lots by their end, then other open lots of the same
- * issuer, oldest expiry first; what was spent and is not there becomes a debt to the issuer. What its own lots lost to their end stands
- * where they would: it is met, moves nothing and is not owed. Never a silent zero. Where several issuers gave the points, each takes
- * back its own part.
+ * Takes back the points of a returned order: first its pending lots, then its own lots by expiry, then other open lots of the same
+ * issuer, earliest expiry first. Points that were spent and are not available become a debt to the issuer. Points of its own lots
+ * that have expired count as taken back in that order: they move nothing and are not owed. An insufficient balance is never silently
+ * treated as zero. If several issuers gave the points, each takes back its own part.
  */
 const reverse = `
   -- Takes up to p_points from lots of one group; appends to the lists it is given.

@@ -1,7 +1,7 @@
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, MANY_LOTS } from './sql.js';
 
-/** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
+/** Processes what becomes due by time in wallets that receive no calls; and early expiry by the operator. */
 const due = `
   -- Settles wallets for whoever is about to read them.
   create function ledger_settle_v1(p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome

@@ -1,9 +1,10 @@
 import { appendOnlySql, defineMigration } from '#libs/postgres';
 
 /**
- * The audit chain, one a cell. Blocks of committed postings, in the order of the relay, with one digest for each posting, its movements,
- * the lots it made and the order behind it, and a hash that holds the previous block's: made afterwards, so that no posting ever waits for another one's
- * hash. One pass seals all cells up to one place; what brands' legs come to is counted on the way.
+ * The audit chain, one per cell. A block covers committed postings in relay order. It holds one digest for each posting, its
+ * movements, the lots it created and the order behind it, and a hash that includes the previous block's hash. Blocks are built
+ * afterwards, so that no posting waits for the hash of another. One pass seals all cells up to the same position and counts the
+ * totals of brands' legs.
  */
 const seal = `
   create table seal_block (

@@ -1,8 +1,8 @@
 import { appendOnlySql, defineMigration } from '#libs/postgres';
 
 /**
- * What lots and captures are settled by. A row is one version of a brand's contract (or the operator's own terms); its id is made of
- * its content, so that all nodes know the same terms by the same id.
+ * Terms by which lots and captures are settled. A row is one version of a brand's contract, or the operator's own terms. Its id is
+ * derived from its content, so that all nodes use the same id for the same terms.
  */
 const terms = `
   create table contract_terms (

@@ -1,6 +1,6 @@
 import { defineMigration, readerKeySql } from '#libs/postgres';
 
-/** Under this key ids of a wallet's things are masked before anybody outside sees them. */
+/** The key that masks ids of a wallet's objects before anybody outside sees them. */
 export const readerKey = defineMigration({
   id: '0009',
   name: 'reader key',

@@ -3,7 +3,10 @@ import { approvalUseSql, idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** What the features keep beside the ledger core: earning rules, the copy of crm's links, quotes, the copy of the brands, what they gave within a day. */
+/**
+ * Tables of the features beside the ledger core: earning rules, the copy of crm's links, quotes, the copy of the brands, points
+ * given per day.
+ */
 export const features = defineMigration({
   id: '0010',
   name: 'features',

@@ -1,7 +1,7 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
-/** Deliveries of orders, and points of a grant that are taken back. Both are rare: one item after the other. */
+/** Deliveries of orders, and points of a grant that are taken back. Both are rare, so items are processed one after another. */
 const functions = `
   ${itemType('ledger_delivery_item', 'purchase_id uuid, free_from timestamptz, late_days integer, zone text')}
 

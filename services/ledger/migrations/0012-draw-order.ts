@@ -1,7 +1,8 @@
 import { appendOnlySql, defineMigration } from '#libs/postgres';
 
 /**
- * In which order a spend takes lots: the alliance's rule, in versions, the same on every server. Each hold names the version it was drawn by.
+ * The order in which a spend takes lots: the alliance's rule, versioned and the same on every server. Each hold stores the version
+ * it was drawn by.
  */
 const drawOrders = `
   create table draw_order (

@@ -2,8 +2,9 @@ import { defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /**
- * Points of one wallet that go to another: a posting on either side, each against the account of points under way, whose legs in sum say
- * what has left one wallet and not yet come to another. Both wallets lie on this server, so that is nothing once this commits.
+ * Transfers points from one wallet to another: one posting on each side, against the account of points in transit. The sum of its
+ * legs is what has left one wallet and not yet reached another. Both wallets are on this server, so the sum is zero after each
+ * commit.
  */
 const functions = `
   insert into brand_account (owner, kind) values ('operator', 'transit');

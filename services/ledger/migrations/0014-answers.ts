@@ -1,6 +1,6 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** Keys and what was answered under them. */
+/** Keys and the answers given under them. */
 const tables = `
   -- Who used a business key first, forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
   -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.

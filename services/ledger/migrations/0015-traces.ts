@@ -1,11 +1,10 @@
 import { defineMigration } from '#libs/postgres';
 
-/** Tables whose rows are events. */
 const EVENTS = ['posting', 'purchase', 'order_event'];
 
 /**
- * Traces of those requests whose callers record them (W3C flag `sampled`), beside the events they caused: the relay sends them along.
- * Nothing is written where no trace is recorded: the triggers' condition is all there is to pay.
+ * Traces of requests whose callers record them (W3C flag `sampled`), stored with the events they caused; the relay sends them along.
+ * Nothing is written where no trace is recorded: the only cost is the trigger condition.
  */
 export const traces = defineMigration({
   id: '0015',

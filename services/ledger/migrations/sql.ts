@@ -1,19 +1,19 @@
 /**
- * Every posting function runs with the owner's rights, so its search path is fixed. How its statements are planned is a matter of
- * the session: the lanes ask for generic plans and for no scans.
+ * Posting functions run with the owner's rights, so their search path is fixed. Planner settings belong to the database connection:
+ * the lanes ask for generic plans and for no scans.
  */
 export const FUNCTION_SETTINGS = `
   security definer
   set search_path = pg_catalog, public, pg_temp
 `;
 
-/** Columns of one item that all wallet operations share. Documents travel as text. */
+/** Columns of an item common to all wallet operations. Documents are passed as text. */
 const COMMON_ITEM = `
   n integer, brand text, external_id text, key uuid, hash bytea, transport_key uuid, id uuid, wallet_id uuid,
   posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text
 `;
 
-/** The type of one item of a batch. The lanes learn its columns from the catalogue and send arrays of it in binary form. */
+/** The type of one item of a batch. The lanes read its columns from the catalogue and send arrays of it in binary form. */
 export function itemType(name: string, columns: string): string {
   return `create type ${name} as (${COMMON_ITEM}, ${columns});`;
 }
@@ -24,8 +24,8 @@ export function brandAccount(owner: string, kind: 'issued' | 'accepted' | 'expir
 }
 
 /**
- * The first rows of every batch: each item with its wallet as locked (`v_wallets`, in the same order, so that the rows lie side by side
- * without a join), and whether its key is known.
+ * The first rows of every batch: each item with its locked wallet (`v_wallets`, in the same order, so that no join is needed), and
+ * whether its key is known.
  */
 export const ITEMS = `
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
@@ -35,7 +35,9 @@ export const ITEMS = `
     from rows from (unnest(p_items), unnest(v_wallets)) as r
 `;
 
-/** The answer to items of `w` whose key is known: the first answer again, or a conflict. A key belongs to the wallet that used it first. */
+/**
+ * The answer to items of `w` whose key is known: the first answer, or a conflict. A key belongs to the wallet that used it first.
+ */
 export const REPLAYS = `
     select w.n, case when c.key is null or c.wallet_id is distinct from w.wallet_id or a.request_hash is distinct from w.hash
         or t.operation_id <> c.operation_id then 'conflict' when a.decline is null then 'created' else 'declined' end,
@@ -49,8 +51,8 @@ export const REPLAYS = `
 `;
 
 /**
- * Keeps the answers of a batch: rows of `answer` with what was asked beside. Keys are claimed in one order, so that lanes that use the
- * same ones wait for each other but never in a circle.
+ * Stores the answers of a batch: rows of `answer` with the request. Keys are claimed in a fixed order, so that lanes that use the
+ * same keys wait for each other but never deadlock.
  */
 export function keepSql(kind: string, kept = 'balance is not null', operation = kept): string {
   return `
@@ -71,16 +73,19 @@ export function keepSql(kind: string, kept = 'balance is not null', operation = 
   `;
 }
 
-/** The business key of an item `r`, as `ledger_file` keeps it. */
+/** The business key of an item `r`, as stored by `ledger_file`. */
 export function keySql(kind: string, r = 'r'): string {
   return `row(${r}.brand, ${kind}, ${r}.key, ${r}.external_id, ${r}.hash, ${r}.transport_key, ${r}.wallet_id, ${r}.result)::ledger_key`;
 }
 
-/** The answers of `v_out` once those without a balance were filed: the rest of a batch that one statement could not answer. */
+/** The answers of `v_out`, after those without a balance were filed: the rest of a batch that one statement could not answer. */
 export function fileRestSql(kind: string): string {
   return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(${keySql(kind, 'i')}, o) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n)`;
 }
 
-/** Lots from which on a wallet is large; and after which a transaction over several wallets ends, as it keeps all of them locked. */
+/**
+ * Number of lots from which a wallet is large, and after which a transaction over several wallets ends, because it keeps all of them
+ * locked.
+ */
 export const MANY_LOTS = 1_000;

@@ -4,7 +4,7 @@ import { migrations } from '../migrations/index.js';
 import { ledgerConfig } from './ledger.config.js';
 import { LedgerModule } from './ledger.module.js';
 
-/** Universal points: purchases in, balances out, every movement written once and forever. */
+/** Universal points: records purchases, answers balances, and writes every movement once and permanently. */
 export const ledger = defineService({
   name: 'ledger',
   config: ledgerConfig,

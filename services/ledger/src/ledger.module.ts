@@ -71,7 +71,7 @@ import { WalletRepository } from './wallet/wallet.repository.js';
 
 const DAY_MS = 86_400_000;
 
-/** What has served once its time is over: a quote holds for minutes, a trace is sent with its event. */
+/** Data with a limited life: a quote is valid for minutes, a trace is sent with its event. */
 const EXPIRING: readonly Expiring[] = [
   { table: 'quote', at: 'recorded_at', keepMs: 30 * DAY_MS },
   { table: 'brand_day', at: 'recorded_at', keepMs: 30 * DAY_MS },

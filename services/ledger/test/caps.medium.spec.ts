@@ -48,11 +48,11 @@ describe('points that were computed from what a wallet had', () => {
       const column = table === 'claim' ? 'operation_id' : 'id';
       expect(await ledger.value<bigint>(`select count(*) from ${table} where ${column} = $1`, [late.id])).toBe(0n);
     }
-    // the same key with what was computed anew
+    // the same key with a recomputed request
     const anew = { ...late, expectedWalletVersion: 1n };
     const given = await ledger.postings.accrue(anew);
     expect(given).toMatchObject({ verdict: 'created', replayed: false, numbers: { available: 30n } });
-    // a repeat finds what was done, whatever the wallet has meanwhile
+    // a repeat gets the first result, whatever the wallet contains now
     expect(await ledger.postings.accrue(late)).toEqual({ ...given, replayed: true });
   });
 

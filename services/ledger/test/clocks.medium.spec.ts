@@ -4,7 +4,7 @@ import type { LedgerUnderTest } from './ledger-under-test.js';
 const DAY_MS = 86_400_000;
 const TrueDate = Date;
 
-/** The clock of this machine, as a process on one that is a day fast has it. */
+/** The clock of this machine, replaced by one that is a day fast. */
 class FastDate extends TrueDate {
   constructor(...given: [] | [number | string | Date]) {
     super(given.length === 0 ? TrueDate.now() + DAY_MS : given[0]);
@@ -41,7 +41,7 @@ describe('a ledger on a machine whose clock is a day fast', () => {
     });
     expect(rows).toHaveLength(2);
     for (const { apart } of rows) expect(Math.abs(apart)).toBeLessThan(60);
-    // an order of an hour later than now would be one of the future
+    // an order one hour from now counts as in the future
     const soon = new TrueDate(TrueDate.now() + 3_600_000).toISOString();
     const lines = [{ lineId: '1', sku: 'x', category: 'drinks', quantity: 1, net: 100 }];
     const order = { externalId: 'o', memberRef, occurredAt: soon, currency: 'CNY', lines };

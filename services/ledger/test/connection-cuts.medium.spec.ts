@@ -13,8 +13,8 @@ const CUTS = 30;
 const HONEST = new Set(['unavailable', 'outcome_unknown', 'queue_full']);
 
 /**
- * Connections to the database are cut, before, in and after a commit; the next version's migrations run. What nobody listens to would end the
- * process, and with it this test.
+ * Cuts connections to the database before, during and after a commit, and runs the next version's migrations. An unhandled error
+ * would end the process, and with it this test.
  */
 describe('the ledger when its database does not stay as it is', () => {
   let rig: LedgerUnderTest;
@@ -104,7 +104,7 @@ describe('the ledger when its database does not stay as it is', () => {
     };
     const watcher = async (): Promise<void> => {
       while (running) {
-        // what readiness and a scrape ask
+        // the requests of readiness checks and metric scrapes
         for (const path of ['backlog', 'due', 'ready']) await rig.asService('GET', `/internal/v1/${path}`);
       }
     };

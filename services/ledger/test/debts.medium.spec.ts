@@ -10,7 +10,7 @@ const START = Date.parse('2026-03-02T08:00:00+08:00');
 const DAY = 86_400_000;
 const day = (n: number): string => new Date(START + n * DAY).toISOString();
 
-/** Whatever makes points spendable again, they first meet what the member owes their issuer. */
+/** However points become spendable again, they first repay what the member owes their issuer. */
 describe('debts', () => {
   let rig: LedgerUnderTest;
   let count = 0;
@@ -95,7 +95,7 @@ describe('debts', () => {
     const { available, pending, held, debt, balance } = body as Json;
     return { available, pending, held, debt, balance };
   }
-  /** Issuer, points left, points owed of what is open, in the order of issuers. */
+  /** Per issuer, in order: issuer, points left and points owed of open lots. */
   async function open(member: Member): Promise<unknown[]> {
     const { body } = await rig.asOperator('GET', `/v1/operator/members/${member.aurora}/lots`);
     const lots = body.data as { issuer: string; remaining: number; held: number }[];
@@ -192,7 +192,7 @@ describe('debts', () => {
     await move(6);
     expect(await bringBack('aurora', after, 60)).toMatchObject({ toDebt: 60 });
     await post('crest', `${spent}/returns`, { points: 160 });
-    // 60 of the order come back alive; of the 100 that are past their end, 60 were owed before it
+    // 60 points of the order are live again; of the 100 that have expired, 60 were owed before their expiry
     expect(await numbers(older)).toEqual({ ...nothing, available: 60, balance: 60 });
     await post('crest', `${gone}/returns`, { points: 100 });
     expect(await numbers(younger)).toEqual({ ...nothing, debt: 60, balance: -60 });
@@ -260,7 +260,7 @@ describe('debts', () => {
       const told = await deliver(order, delivered);
       expect([told.points, told.wallet]).toEqual([{ released: 200, expired: 0 }, { available: 200 }]);
       const { body } = await rig.asBrand('short', 'GET', `/v1/members/${member.short}/wallet`);
-      // it had the days from its delivery to its end: it has as many from today on
+      // the remaining life of the points at delivery now counts from today
       const ended = new Date(START + (today - 40) * DAY);
       // the last second of that day in Shanghai, where it is 08:00
       const end = new Date(ended.setUTCMonth(ended.getUTCMonth() + 1)).getTime() + 27 * DAY + 16 * 3_600_000 - 1_000;
@@ -274,7 +274,7 @@ describe('debts', () => {
       const order = await buy('short', member, 60, { fulfilment: 'delivery' });
       const delivered = day(today + 1);
       await move(70);
-      // 30 days at most: an end 40 days ago stays over
+      // reports go back 30 days at most: an expiry 40 days ago stands
       expect((await deliver(order, delivered)).points).toEqual({ released: 0, expired: 60 });
       expect(await numbers(member)).toEqual(nothing);
     });
@@ -287,7 +287,7 @@ describe('debts', () => {
       const spent = await spend(member, 700);
       await move(20);
       await buy('short', member, 500);
-      // 300 end unspent
+      // 300 expire unspent
       await move(20);
       const points = (): Promise<Answer> => post('crest', `${spent}/returns`, { points: 700 });
       if (first === 'points') await points();
@@ -323,7 +323,7 @@ describe('debts', () => {
     await buy('aurora', 'wo-other', aurora);
     const wallet = async (): Promise<Json> =>
       (await rig.asBrand('aurora', 'GET', `/v1/members/${aurora}/wallet`)).body as Json;
-    // what aurora gave is locked by what is owed to the other
+    // points from aurora are blocked by the debt to the other brand
     expect(await wallet()).toMatchObject({ available: 0, debt: 100 });
     const body = { externalId: 'wo-1', brand: 'leaving', reason: 'left' };
     const writeOff = (over: Json = {}): Promise<Answer> =>
@@ -378,7 +378,7 @@ describe('debts', () => {
     await post('crest', `${paths['spent']}/returns`, { points: 30 });
     await post('crest', `${paths['spent']}/returns`, { points: 70 });
     await post('crest', `${paths['held']}/void`, {}, 200);
-    // of these the member sent back goods for 50 only
+    // of these, the member returned goods for only 50
     await post('crest', `${paths['half']}/returns`, { points: 100 });
     const left = await Promise.all(
       persons.map(async ({ crest }) => (await rig.asBrand('crest', 'GET', `/v1/members/${crest}/wallet`)).body),

@@ -4,7 +4,7 @@ import type { TestDatabase } from '#libs/testing';
 import { createClient } from '#libs/postgres';
 import type pg from 'pg';
 
-/** Tables without a cell, and why they need none. */
+/** Tables without a cell, with the reason. */
 const NO_WALLET: Readonly<Record<string, string>> = {
   node: 'the server itself',
   migration: 'the server itself',
@@ -28,15 +28,15 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   expiration_run: 'an act of the operator on many wallets',
   debt_write_off: 'an act of the operator on many wallets',
 };
-/** The sequence of the outbox's transaction ids is rebased after a restore, so they need no epoch. */
+/** The outbox needs no epoch, because the sequence of its transaction ids is rebased after a restore. */
 const NO_EPOCH = ['outbox.tx_id'];
-/** Trigger functions that touch nothing but rows of the cell they were called for, or of their own table. */
+/** Trigger functions that touch only rows of their row's cell, or of their own table. */
 const TRIGGERS = ['refuse_change', 'refuse_loss', 'keep_trace', 'operator_audit_link'];
 
 const TABLES = `select c.oid, c.relname as name from pg_class c
   where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace`;
 
-/** Everything that would keep the ledger from lying on several servers; the catalogue itself is asked. */
+/** Searches the catalogue for anything that would prevent distributing the ledger over several servers. */
 const OBSTACLES = `
   with t as (${TABLES}), cell as (
     select t.oid, t.name, (select a.attnum from pg_attribute a where a.attrelid = t.oid and a.attname = 'cell' and a.attnotnull

@@ -9,7 +9,7 @@ import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const FOR_CREST = [{ brand: 'crest', store: null }];
-/** Lots by their end, with who issued them and whether they are limited. */
+/** Lots by expiry, with issuer and whether they are limited to places. */
 const LOTS = [
   aLot(10, { expiresAt: day(31), issuer: 'birch' }),
   aLot(10, { expiresAt: day(32), issuer: 'crest' }),
@@ -32,7 +32,7 @@ describe('the order in which spends take points', () => {
   });
 
   const set = (prefers: unknown): Promise<Answer> => ledger.asOperator('PUT', '/v1/operator/draw-order', { prefers });
-  /** The days on which the lots end that a spend of 35 at crest takes, in its order, with the version it took them by. */
+  /** The expiry days of the lots that a spend of 35 at crest takes, in draw order, and the version of that order. */
   const taken = async (): Promise<{ version: number; days: number[] }> => {
     const wallet = uuidv7();
     await postings.accrue(anAccrual(wallet, 'aurora', LOTS, day(1)));
@@ -70,7 +70,7 @@ describe('the order in which spends take points', () => {
     expect(await by(['own'])).toEqual({ version: 3, days: [32, 34, 35, 31] });
     expect(await by(['limited', 'own'])).toEqual({ version: 4, days: [34, 33, 32, 35] });
     expect(await by(['own', 'limited'])).toEqual({ version: 5, days: [34, 32, 35, 33] });
-    // nothing new is no new version
+    // unchanged content adds no version
     expect((await set(['own', 'limited'])).body).toEqual({ version: 5, prefers: ['own', 'limited'] });
   });
 

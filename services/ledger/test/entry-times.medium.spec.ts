@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => ledger.close());
 
-/** One person at all three. */
+/** One person who is a member of all three brands. */
 function person(): Record<'aurora' | 'birch' | 'crest' | 'walletId', string> {
   const { memberRef: aurora, walletId } = ledger.member('aurora');
   return {
@@ -43,7 +43,7 @@ const order = (brand: string, memberRef: string, externalId: string, net: number
     lines: [{ lineId: '1', quantity: 1, net }],
   });
 
-/** Type and both times of a brand's entries, the newest first. */
+/** Type and both times of a brand's entries, newest first. */
 async function entries(brand: string, memberRef: string): Promise<[string, string, string][]> {
   const { body } = await ledger.asBrand(brand, 'GET', `/v1/members/${memberRef}/wallet/entries`);
   return (body.data as { type: string; occurredAt: string; postedAt: string }[]).map((entry) => [
@@ -112,7 +112,7 @@ it('a debt that is repaid because goods came back elsewhere is repaid as of the 
     '2026-03-25T17:13:11Z',
     '2026-03-25T17:13:11Z',
   ]);
-  // the books have its true time
+  // the books have the true time
   const last = (await ledger.postingsOf(walletId)).find(({ kind }) => kind === PostingKind.DEBT_REPAYMENT);
   expect(last?.postedAt === undefined ? null : timestampDate(last.postedAt).toISOString()).toBe(
     '2026-03-25T17:13:11.000Z',

@@ -14,10 +14,10 @@ import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 
 const CALLERS = 24;
-/** By how much a slow disk holds up each sync (`failing-disk.c`), ms. */
+/** Delay of each sync on the slow disk (`failing-disk.c`), ms. */
 const SLOW_MS = 200;
 
-/** What a till heard of one call, and how to send it once more. */
+/** What a till was told about one call, and how to send it again. */
 interface Told {
   readonly outcome: PostingOutcome;
   readonly send: () => Promise<PostingOutcome>;
@@ -37,7 +37,7 @@ function compileDisk(directory: string): string {
   return library;
 }
 
-/** Below a ledger under load the disk is slow, fails once and is full. */
+/** The disk below a ledger under load is slow, fails once and is full. */
 describe('the ledger when its disk is not well', () => {
   let disk: string;
   let server: RunningPostgres;
@@ -46,11 +46,11 @@ describe('the ledger when its disk is not well', () => {
 
   beforeAll(async () => {
     disk = mkdtempSync(join(tmpdir(), 'hezong-disk-'));
-    // the server's account takes a flag away
+    // the server runs under another account and removes flags
     chmodSync(disk, 0o777);
     server = await startPostgres({
       sharedBuffers: '128MB',
-      // segments of the log are not kept for later, and who commits is who syncs
+      // log segments are not recycled, and each commit does its own sync
       settings: { wal_recycle: 'off', wal_writer_delay: '10s' },
       env: { LD_PRELOAD: compileDisk(disk), FAILING_DISK: disk },
       restart: true,
@@ -70,7 +70,7 @@ describe('the ledger when its disk is not well', () => {
     const wallets = Array.from({ length: 40 }, () => uuidv7());
     const told = new Map<string, Told>();
     const seen = new Map<string, number>();
-    /** Done, though the till had been told each time that it was not. */
+    /** Calls carried out although the till had been told each time that they were not. */
     const denied: string[] = [];
     let fastest = Infinity;
     let running = true;
@@ -140,7 +140,7 @@ describe('the ledger when its disk is not well', () => {
       expect(fastest).toBeGreaterThanOrEqual(SLOW_MS);
       expect([...seen]).toEqual([]);
 
-      // again where the sync was not that of a till's commit
+      // repeat if the failed sync did not belong to a till's commit
       const tillMeetsIt = /terminated by signal 6.*\n.*was running: select \* from ledger_(accrue|authorize)_v1/;
       for (let times = 0; times < 6 && !logged(tillMeetsIt); times += 1) {
         writeFileSync(flag('broken'), '');
@@ -151,7 +151,7 @@ describe('the ledger when its disk is not well', () => {
       expect(logged(/PANIC: .*could not fdatasync file/)).toBe(true);
       expect(denied).toEqual([]);
 
-      // no table grows; the log has begun a new segment, with room in it
+      // tables cannot grow; the log has a new segment with room in it
       await newSegment();
       await goesOn();
       writeFileSync(flag('full'), '');
@@ -159,7 +159,7 @@ describe('the ledger when its disk is not well', () => {
       rmSync(flag('full'));
       await goesOn();
 
-      // the log does not grow: the server ends, and cannot start
+      // the log cannot grow: the server stops and cannot start
       writeFileSync(flag('full'), '');
       await newSegment().catch(() => undefined);
       await until('the log could not grow', () => logged(/(PANIC|FATAL): .*pg_wal.*No space left on device/));

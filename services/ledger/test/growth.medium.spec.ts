@@ -11,14 +11,14 @@ import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
 import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
 
-/** Pages that a transaction has asked for, in memory or not: what growth costs, without the noise of time. */
+/** Pages that a transaction has requested, from memory or disk: the cost of growth, without timing noise. */
 const PAGES = `select sum(pg_stat_get_xact_blocks_fetched(oid))::integer as pages from pg_class
   where relkind in ('r', 'i') and relnamespace = 'public'::regnamespace`;
 
-/** What indexes that are a level or two higher may cost: some pages for each look-up of a statement. */
+/** Allowed extra cost of indexes that are a level or two higher: some pages for each look-up of a statement. */
 const HIGHER = 200;
 
-/** What must not cost more because there is more of what it has nothing to do with. */
+/** The cost of an operation must not grow with unrelated data. */
 describe('the ledger as its tables grow', () => {
   let ledger: LedgerFixture;
   let lane: pg.Client;
@@ -27,7 +27,7 @@ describe('the ledger as its tables grow', () => {
     ledger = await LedgerFixture.open();
     lane = createClient(ledger.db.adminUrl, 'growth');
     await lane.connect();
-    // as the lanes plan
+    // the planner settings of the lanes
     await lane.query(`set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off;
       set enable_mergejoin = off; set enable_material = off; set jit = off`);
   }, 120_000);
@@ -38,12 +38,12 @@ describe('the ledger as its tables grow', () => {
     await ledger.db.drop();
   });
 
-  /** Pages that work in a transaction of a connection touches; undone afterwards. */
+  /** Pages that the work touches in a transaction, which is rolled back. */
   const cost = async (client: pg.Client, work: () => Promise<unknown>): Promise<number> => {
     const counted = async (): Promise<number> => (await client.query<{ pages: number }>(PAGES)).rows[0]?.pages ?? 0;
     await client.query('begin');
     try {
-      // of earlier transactions some are not handed on yet
+      // statistics of earlier transactions may not be flushed yet
       const before = await counted();
       await work();
       return (await counted()) - before;
@@ -52,12 +52,12 @@ describe('the ledger as its tables grow', () => {
     }
   };
   const pages = (sql: string, values: unknown[]): Promise<number> => cost(lane, () => lane.query(sql, values));
-  /** The same asked with some rows and with a hundred times as many. */
+  /** Costs of the same request with some rows and with a hundred times as many. */
   const grown = async (
     grow: (from: number, to: number) => Promise<unknown>,
     ask: () => Promise<number>,
   ): Promise<[number, number]> => {
-    // as autovacuum leaves it: when it comes by is left to nobody
+    // done explicitly, because the timing of autovacuum is unpredictable
     const settled = async (): Promise<unknown> => ledger.owner.query('vacuum (analyze) earning_rule, lot');
     await grow(1, 500);
     await settled();
@@ -89,7 +89,7 @@ describe('the ledger as its tables grow', () => {
   it('ends a campaign batch by batch at the cost of its lots alone', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'birch', [aLot(5, { campaign: 'spring' })]));
-    // of the campaign itself others have spent theirs, or it ended: of those a batch looks at no more than of any
+    // other lots of the campaign are spent or expired: a batch must not read them
     const spent = (from: number, to: number): Promise<unknown> =>
       ledger.owner.query(
         `insert into lot (cell, wallet_id, id, open, points, remaining, expires_at, earned_at, terms_id, issuer, reason, posting_id, campaign)
@@ -153,7 +153,7 @@ describe('the ledger as its tables grow', () => {
     expect(many).toBeLessThan(few + HIGHER);
   });
 
-  /** Postings like one that is there, and orders behind them: before all others, for wallets of their own. */
+  /** Copies of an existing posting with its order, placed before all others, for wallets of their own. */
   const history = async (from: number, to: number): Promise<unknown> =>
     lane.query(`begin; set local session_replication_role = replica;
       create temporary table made on commit drop as select gen_random_uuid() as w, n from generate_series(${from}, ${to}) n;
@@ -187,9 +187,9 @@ describe('the ledger as its tables grow', () => {
     try {
       while ((await ledger.owner.query<{ n: number }>('select ledger_seal_v1(1000) as n')).rows[0]?.n === 1000);
       await order();
-      // behind transactions of any other database of the server nothing is read
+      // a running transaction of any database of the server delays the reads
       while ((await postings.read(relay as unknown as pg.PoolClient, after, 500)).records.length < 2) await sleep(20);
-      // six times: the plan is then kept
+      // six times, after which the plan is cached
       const [few] = [await read(), await read(), await read(), await read(), await read(), await read()];
       const fewSealed = await seal();
       await history(1, 50_000);

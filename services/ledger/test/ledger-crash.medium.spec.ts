@@ -12,7 +12,7 @@ import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 
 const KILLS = 2;
 
-/** PostgreSQL is killed in the middle of work, twice: what was acknowledged is there, once, and nothing else is. */
+/** PostgreSQL is killed twice during work: everything acknowledged is there, once, and nothing else. */
 describe('the ledger when PostgreSQL dies', () => {
   let server: RunningPostgres;
   let postings: PostingsService;

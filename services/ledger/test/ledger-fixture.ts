@@ -23,7 +23,7 @@ import { PostingsService } from '../src/postings/postings.service.js';
 export const START = new Date('2026-03-02T00:00:00Z');
 export const day = (n: number): Date => new Date(START.getTime() + n * 86_400_000);
 
-/** The ledger core on a database of its own. */
+/** The ledger core with its own database. */
 export class LedgerFixture {
   readonly postings: PostingsService;
 
@@ -35,7 +35,7 @@ export class LedgerFixture {
     this.postings = this.process(0);
   }
 
-  /** The ledger core as another process has it; whoever asks shuts it down. */
+  /** The ledger core of another process; the caller shuts it down. */
   process(instance: number): PostingsService {
     return new PostingsService({ databaseUrl: this.db.databaseUrl, instance, lanes: this.lanes });
   }
@@ -47,7 +47,7 @@ export class LedgerFixture {
     return new LedgerFixture(db, owner, lanes);
   }
 
-  /** Everything the books must satisfy, then out. */
+  /** Checks all invariants of the books, then closes. */
   async close(): Promise<void> {
     try {
       await this.expectInvariants();
@@ -111,7 +111,7 @@ export function someTerms(brand: string, over: Partial<ContractPrices> = {}): Co
   return contractTerms(brand, aContract(over));
 }
 
-/** A lot before it is known whose it is: of its accrual's issuer and under usual terms, unless it says otherwise. */
+/** A lot without an owner yet: of its accrual's issuer and under default terms unless specified. */
 export type LotAsk = Omit<NewLot, 'terms'> & { readonly terms?: ContractTerms; readonly issuer?: string };
 
 export function aLot(points: number, extra: Partial<LotAsk> = {}): LotAsk {
@@ -211,7 +211,7 @@ export function aTransfer(
   };
 }
 
-/** What an order or grant earned taken back by a return of the order's brand; `parts` say whose points they are. */
+/** A return by the order's brand that takes back what an order or grant earned; `parts` are the shares per issuer. */
 export function aReversal(
   order: Accrual,
   expectedReturnVersion: number,

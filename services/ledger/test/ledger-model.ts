@@ -1,10 +1,10 @@
-/** The ledger as a page of plain code: what the database must agree with, operation by operation. */
+/** The ledger as a page of plain code, with which the database must agree operation by operation. */
 export interface ModelLot {
   id: string;
   issuer: string;
   remaining: number;
   held: number;
-  /** Gone at its end, and not yet forgiven to whoever returned what it was given for. */
+  /** Expired points not yet deducted from a return of what they were given for. */
   lapsed: number;
   pending: boolean;
   /** Null with `pending`: until the order is delivered. */
@@ -14,7 +14,7 @@ export interface ModelLot {
   earnedAt: number;
   origin: string;
   campaign: string | null;
-  /** Null: it can be spent everywhere. */
+  /** Null: spendable everywhere. */
   places: string[] | null;
 }
 
@@ -22,7 +22,7 @@ export interface ModelDebt {
   issuer: string;
   origin: string;
   points: number;
-  /** What of it was written off, and nothing that came free has met since. */
+  /** The written-off part that no released points have repaid since. */
   writtenOff: number;
   since: number;
 }
@@ -42,7 +42,7 @@ export interface ModelAnswer {
   code: string | null;
   limit: number | null;
   numbers: { available: number; held: number; pending: number; debt: number; balance: number };
-  /** Where the points of a return or a delivery went; null for all else. */
+  /** Where the points of a return or a delivery went; otherwise null. */
   found: Found | null;
 }
 
@@ -59,7 +59,7 @@ export interface ModelNewLot {
   places: string[] | null;
 }
 
-/** Where points are spent, and what goes before their end there. */
+/** A place of spending, and the criteria that come before expiry there. */
 export interface ModelPlace {
   brand: string;
   store: string | null;
@@ -78,7 +78,7 @@ const drawOrder = (a: ModelLot, b: ModelLot): number =>
 const limitedBefore = (a: ModelLot, b: ModelLot): number => Number(a.places === null) - Number(b.places === null);
 const sum = (numbers: number[]): number => numbers.reduce((total, n) => total + n, 0);
 
-/** One wallet. Every operation first does what has become due by then, and lets what came free meet the debts. */
+/** One wallet. Every operation first does the work due by then, and released points repay debts. */
 export class ModelWallet {
   readonly lots: ModelLot[] = [];
   readonly debts: ModelDebt[] = [];
@@ -94,7 +94,7 @@ export class ModelWallet {
     return { available: Math.max(0, balance), held, pending, debt, balance };
   }
 
-  /** `stale`: the caller counted on another version of the wallet. */
+  /** `stale`: the caller expected another version of the wallet. */
   accrue(now: number, origin: string, lots: ModelNewLot[], stale = false): ModelAnswer {
     this.settle(now);
     if (stale) return this.stale();
@@ -107,7 +107,7 @@ export class ModelWallet {
     return this.created(now);
   }
 
-  /** `names` say how the lots that the other wallet gets are called, by those that they come from. */
+  /** `names` maps the ids of the source lots to those of the other wallet's lots. */
   transfer(
     now: number,
     id: string,
@@ -131,7 +131,7 @@ export class ModelWallet {
     return this.created(now);
   }
 
-  /** Told `lateDays` after it happened: so much longer the points live, unless somebody has closed them. */
+  /** Reported `lateDays` after the delivery: the points live that much longer, unless they were closed early. */
   deliver(now: number, origin: string, lateDays: number): ModelAnswer {
     this.settle(now);
     const waiting = this.lots.filter((lot) => lot.origin === origin && lot.availableFrom === null && lot.pending);
@@ -231,7 +231,7 @@ export class ModelWallet {
     return this.created(now);
   }
 
-  /** Early expiry; answers how many points went at once. */
+  /** Early expiry; returns the points that expired immediately. */
   close(now: number, issuer: string, campaign: string | null): number {
     this.settle(now);
     let points = 0;
@@ -246,7 +246,7 @@ export class ModelWallet {
     return points;
   }
 
-  /** What became due comes free at its own instant, however late somebody looks; what is past its end then is gone. */
+  /** Work due happens at its own instant, however late the next access is; points already past their expiry then expire. */
   settle(now: number): void {
     const due = [
       ...this.lots
@@ -268,7 +268,10 @@ export class ModelWallet {
     }
   }
 
-  /** Of one issuer: the oldest debt first, from the lot that ends first of those that ended after the debt arose or that it is about. */
+  /**
+   * Per issuer: repays the oldest debt first, from lots by expiry. Lots that expired before the debt arose are skipped unless they
+   * have its origin.
+   */
   private meetDebts(): void {
     for (const debt of this.debts) {
       for (const lot of this.lots.filter((l) => !l.pending && l.issuer === debt.issuer).sort(drawOrder)) {
@@ -278,7 +281,7 @@ export class ModelWallet {
         debt.points -= pay;
       }
     }
-    // whoever was let off a debt does not get the points as well
+    // after a debt is written off, the member does not get the points as well
     for (const debt of this.debts) {
       for (const lot of this.lots.filter((l) => !l.pending && l.issuer === debt.issuer).sort(drawOrder)) {
         if (lot.expiresAt !== null && lot.expiresAt <= debt.since && lot.origin !== debt.origin) continue;
@@ -289,7 +292,7 @@ export class ModelWallet {
     }
   }
 
-  /** Its own lots go by their end in one row, the expired among them: what those lost has been taken already. */
+  /** Its own lots go in order of expiry, including expired ones: points lost from those count as taken back. */
   private takeFrom(now: number, origin: string, { issuer, points }: ModelPart): Found {
     let left = points;
     const found = { fromPending: 0, expired: 0, toDebt: 0 };
@@ -381,7 +384,7 @@ function openPoints(hold: ModelHold): number {
   return sum(hold.lots.map(({ left }) => left));
 }
 
-/** What of which lots makes up the points: what is preferred, then what ends first. */
+/** Draws points from lots: preferred lots first, then by expiry. */
 function drawn(
   points: number,
   lots: ModelLot[],

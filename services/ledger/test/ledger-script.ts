@@ -50,7 +50,7 @@ const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>): { weight: numb
   arbitrary,
 });
 
-/** What may be asked of a wallet; `which` picks among what exists by then. */
+/** Requests on a wallet; `which` selects among what exists by then. */
 export const ask = fc.oneof(
   weighted(
     6,
@@ -102,7 +102,7 @@ export const ask = fc.oneof(
   weighted(2, fc.record({ do: fc.constant('takeBack' as const), which: fc.nat(), points })),
   weighted(4, fc.record({ do: fc.constant('transfer' as const), wallet, brand, points })),
 );
-/** What goes before the end of points when they are spent. */
+/** Criteria that come before the expiry of points in a spend. */
 export const prefers = fc.constantFrom([], ['limited'], ['own'], ['limited', 'own'], ['own', 'limited']);
 export const deliver = fc.record({
   do: fc.constant('deliver' as const),
@@ -115,15 +115,15 @@ type Step = typeof ask | typeof deliver | typeof writeOff extends fc.Arbitrary<i
 /** One call of the ledger core, and the same call of the model. */
 export interface Call {
   readonly wallet: number;
-  /** The other wallet, where it is about two. */
+  /** The other wallet, for a call on two. */
   readonly other?: number;
-  /** What it takes points back of. */
+  /** The origin of the points it takes back. */
   readonly takes?: string;
   send(postings: PostingsService): Promise<PostingOutcome>;
-  /** Reads what the books alone decide, before the model plays. */
+  /** Reads what only the books decide, before the model plays. */
   learn?(): Promise<void>;
   play(model: ModelWallet): ModelAnswer;
-  /** Remembers what later steps may be about. */
+  /** Records what later steps may refer to. */
   done?(): void;
 }
 
@@ -134,7 +134,7 @@ interface Given {
   readonly left: Map<string, number>;
 }
 
-/** Two wallets, in the database and in the model, and what has been done with them. */
+/** Two wallets, in the database and in the model, and the history of their operations. */
 export class Script {
   today = 0;
   readonly wallets = [uuidv7(), uuidv7()].map((id) => ({ id, model: new ModelWallet() }));
@@ -151,13 +151,13 @@ export class Script {
     return this.at(this.wallets, wallet).model;
   }
 
-  /** Whether points of the origin are past their end: then what takes them back may move nothing, and no posting says when it came. */
+  /** Whether points of the origin have expired. Taking them back may then move nothing, and no posting shows its position. */
   ended({ wallet, takes }: Call): boolean {
     const now = day(this.today).getTime();
     return this.model(wallet).lots.some((l) => l.origin === takes && l.expiresAt !== null && l.expiresAt <= now);
   }
 
-  /** Null where there is nothing yet that the step could be about. */
+  /** Null if nothing exists yet that the step could refer to. */
   call(s: Step): Call | null {
     const now = day(this.today);
     const ms = now.getTime();
@@ -249,7 +249,7 @@ export class Script {
       case 'reverse': {
         const order = this.pick(this.orders, s.which);
         if (order === null) return null;
-        // a version that no return of the script ever reaches
+        // a version that no return of the script reaches
         const version = s.stale ? 1_000 : order.version;
         const parts: ModelPart[] = [...order.left]
           .map(([issuer, left]) => ({ issuer, points: Math.floor((left * s.share) / 4) }))
@@ -337,7 +337,7 @@ export class Script {
     expect(Number(first.detail.points)).toBe(model.close(now.getTime(), issuer, campaign));
   }
 
-  /** Lots and debts as stored once nothing is due any more, against the model. */
+  /** Compares the stored lots and debts with the model, once no work is due. */
   async compare(): Promise<void> {
     const now = day(this.today);
     while ((await this.ledger.postings.settleDue(now, 50)).done > 0);
@@ -381,7 +381,7 @@ interface StoredLot {
 
 const sorted = (rows: unknown[][]): unknown[][] => rows.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
 
-/** Debts to one issuer that arose at one instant are one. */
+/** Debts to one issuer that arose at the same instant count as one. */
 function totals(debts: [issuer: string, since: number, points: number][]): Record<string, number> {
   const all: Record<string, number> = {};
   for (const [issuer, since, owed] of debts) {
@@ -390,7 +390,7 @@ function totals(debts: [issuer: string, since: number, points: number][]): Recor
   return all;
 }
 
-/** An outcome as the model says it. */
+/** An outcome in the form of the model. */
 export function plain(outcome: PostingOutcome): ModelAnswer {
   const { verdict, code, limit, numbers, detail } = outcome;
   const found =

@@ -26,12 +26,12 @@ interface LinkState {
   changedAt: string;
 }
 
-/** What a brand can be asked to look like. */
+/** Settings of a test brand. */
 export interface BrandOver {
   status?: BrandSnapshot['status'];
   stores?: BrandSnapshot['stores'];
   contract?: Partial<BrandSnapshot['contracts'][number]>;
-  /** Several versions, each with what differs from the first of the worked example. */
+  /** Several versions, each as differences from the worked example's first. */
   contracts?: readonly Partial<BrandSnapshot['contracts'][number]>[];
 }
 
@@ -40,28 +40,28 @@ export interface LedgerUnderTest extends ServiceUnderTest {
   dataSource: DataSource;
   /** Requests that reached the stand-ins for partners and crm, by path. */
   asked: string[];
-  /** Makes or changes a brand and pushes it. */
+  /** Creates or changes a brand and pushes it. */
   brand(slug: string, over?: BrandOver): Promise<void>;
-  /** A person's new link with a brand; give the wallet of an earlier one for the same person. */
+  /** A new link of a person with a brand; pass the wallet of an earlier link for the same person. */
   member(brand: string, walletId?: string): { memberRef: string; walletId: string };
   endLink(memberRef: string): Promise<void>;
-  /** Sends an event as another service would, and waits until it was handled. */
+  /** Sends an event as another service would, and waits until it is handled. */
   tell<Schema extends DescMessage>(
     topic: string,
     key: string,
     schema: Schema,
     body: MessageInitShape<Schema> | null,
   ): Promise<void>;
-  /** Tells of a link by event alone, as crm does, and waits until it was handled. */
+  /** Announces a link by event alone, as crm does, and waits until it is handled. */
   tellLink(link: MessageInitShape<typeof MemberLinkChangedSchema>): Promise<void>;
   rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
-  /** A wallet's postings as events, in its order. */
+  /** A wallet's postings as events, in the wallet's order. */
   postingsOf(walletId: string): Promise<PostingRecorded[]>;
-  /** Sets the alliance's clock as partners does, and comes back when what became due is done. */
+  /** Sets the alliance clock as partners does, and returns when due work is done. */
   at(instant: string): Promise<void>;
 }
 
-/** Everything that a source has to tell, as the relay reads it. */
+/** All events of a source, as the relay reads them. */
 export async function readAll(databaseUrl: string, source: RelaySource): Promise<OutgoingRecord[]> {
   const pool = createPool(databaseUrl, 'events-test', 1);
   const client = await pool.connect();
@@ -72,7 +72,7 @@ export async function readAll(databaseUrl: string, source: RelaySource): Promise
       const { records, next } = await source.read(client, after, 3);
       all.push(...records);
       if (next === after) {
-        // a transaction elsewhere on the server may hide the newest rows for a moment
+        // a transaction elsewhere on the server may delay the newest rows for a moment
         if ((await source.backlog(client, after)) === 0) return all;
         await sleep(20);
       }
@@ -99,7 +99,7 @@ export async function ledgerUnderTest(
         ? answers.get(path)
         : refs.split(',').flatMap((memberRef) => answers.get(`${links}/${memberRef}`) ?? []);
     },
-    // specs say when time passes: reads and clock changes must be right without the worker
+    // specs control time: reads and clock changes must be right without the worker
     env: { TEST_CLOCK: 'true', LEDGER_SWEEP_MS: '3600000' },
     ...(through === undefined ? {} : { through }),
   });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => ledger.close());
 
-/** A brand with one point a yuan of 100 fen, and the limits of its contract. */
+/** A brand with one point per yuan of 100 fen, and the limits of its contract. */
 async function brandWith(limits: Partial<typeof DEFAULT_LIMITS> = {}): Promise<string> {
   const slug = `brand-${(made += 1)}`;
   await ledger.brand(slug, { contract: { limits: { ...DEFAULT_LIMITS, ...limits } } });
@@ -62,7 +62,7 @@ describe('more points than one may give alone', () => {
     expect((await call(first, 'within', within)).status).toBe(201);
     expect(await balance(brand, first)).toBe(points);
     if (kind === 'order' && beyond < 1_000_000_100) {
-      // a fraction of a point more is no point more
+      // an additional fraction of a point adds no point
       expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
       return;
     }
@@ -87,7 +87,7 @@ describe('more points than one may give alone', () => {
     expect(countOf(answers, 201)).toBe(3);
     expect(await balance(brand, memberRef)).toBe(kind === 'order' ? Math.floor(beyond / 100) : beyond);
     expect(ledger.desk.used.length).toBeGreaterThan(used);
-    // what was given once needs nobody any more
+    // a repeat needs no new approval
     ledger.desk.checker = null;
     expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
   });
@@ -158,13 +158,13 @@ describe('a member within a day', () => {
       new Set(['403,second_person_needed,memberDay']),
     );
     expect(await balance(brand, memberRef)).toBe(10_000_000);
-    // an order that is refused is not lost: the same one again, once the operator has agreed
+    // a refused order can be sent again once the operator has agreed
     expect(verdict(await order(brand, memberRef, 'o-1', 100))).toEqual([403, 'second_person_needed', 'memberDay']);
     ledger.desk.checker = 'cl_operator';
     expect((await order(brand, memberRef, 'o-1', 100)).status).toBe(201);
     ledger.desk.checker = null;
     expect((await order(brand, memberRef, 'o-1', 100)).headers.get('idempotency-replayed')).toBe('true');
-    // an order that gives nothing needs nobody
+    // an order that gives nothing needs no approval
     expect((await order(brand, memberRef, 'o-2', 0)).status).toBe(201);
     expect(await balance(brand, memberRef)).toBe(10_000_001);
   });
@@ -185,14 +185,14 @@ describe('a member within a day', () => {
     expect((await order(brand, memberRef, 'r-1', 30_000)).status).toBe(201);
     const keys = Array.from({ length: 4 }, () => uuidv7());
     for (const key of keys) await rebate(key, 300n);
-    // 100 are left of the day, for a rebate as for an order
+    // 100 points are left of the day, for rebates and orders alike
     expect(await balance(brand, memberRef)).toBe(900);
     expect(verdict(await order(brand, memberRef, 'r-2', 10_100))).toEqual([403, 'second_person_needed', 'memberDay']);
     await rebate(uuidv7(), 100n);
     expect(verdict(await order(brand, memberRef, 'r-3', 100))).toEqual([403, 'second_person_needed', 'memberDay']);
     await ledger.at('2026-03-03T08:00:00+08:00');
     for (const key of [...keys].reverse()) await rebate(key, 300n);
-    // of what nobody got nothing is taken back
+    // nothing is taken back of a declined reward
     await rebate(uuidv7(), -300n, keys[3]);
     expect(await balance(brand, memberRef)).toBe(1_000);
     await ledger.at(AT);
@@ -223,7 +223,7 @@ describe('a brand within a day', () => {
     ledger.desk.checker = null;
     const answers = await many(40, (n) => give(n, 50));
     expect(countOf(answers, 201)).toBe(20);
-    // what was given is repeated, not given again; nor does a refusal count
+    // repeats do not count again, and refusals do not count
     const repeated = await many(40, (n) => give(n, 50));
     expect(countOf(repeated, 201)).toBe(20);
     const late = answers.findIndex(({ status }) => status !== 201);
@@ -250,7 +250,7 @@ describe('a brand within a day', () => {
         await new Promise((later) => setTimeout(later, 100));
       }
     });
-    // on another instance, and after a restart, it is the same day
+    // the count is shared with other instances and survives a restart
     expect(row).toEqual({ points: '2000', allowed: 2_000n });
   });
 });

@@ -32,7 +32,7 @@ describe('a wallet that somebody has locked', () => {
     const served = ledger.postings.accrue({ ...patient, deadline: began + 60_000 });
     const others = await Promise.all(Array.from({ length: 50 }, () => took(earn(uuidv7()))));
     expect(Math.max(...others)).toBeLessThan(PATIENCE_MS);
-    // and from now on it costs nothing at all
+    // later calls are not delayed at all
     for (let n = 0; n < 5; n += 1) await earn(uuidv7());
     expect(await refused).toBe('unavailable');
     expect(nowMs() - began).toBeGreaterThan(PATIENCE_MS - 100);

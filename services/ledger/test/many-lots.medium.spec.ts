@@ -18,7 +18,7 @@ const nowMs = (): number => performance.timeOrigin + performance.now();
 const FEW = 200;
 const MANY = 2_000;
 
-/** Milliseconds that each operation took. */
+/** Duration of each operation in milliseconds. */
 type Times = Record<string, number>;
 
 describe('a wallet of thousands of small lots', () => {
@@ -27,7 +27,7 @@ describe('a wallet of thousands of small lots', () => {
     ledger = await LedgerFixture.open(1);
   }, 120_000);
   afterAll(async () => {
-    // as the service itself reads the books
+    // the setting with which the service reads the books
     await ledger.owner.query('set enable_nestloop = off');
     await ledger.close();
   });
@@ -44,7 +44,7 @@ describe('a wallet of thousands of small lots', () => {
   const balanceOf = (wallet: string): Promise<string> =>
     ledger.value('select posted - held || $2 || pending || $2 || debt from wallet where wallet_id = $1', [wallet, ' ']);
 
-  /** Each operation on all lots of a wallet; every one answers the exact figures. */
+  /** Runs each operation on all lots of a wallet and checks the exact figures of each. */
   async function spend(lots: number): Promise<Times> {
     const times: Times = {};
     const timed = async <T>(name: string, work: Promise<T>): Promise<T> => {
@@ -72,7 +72,7 @@ describe('a wallet of thousands of small lots', () => {
     const other = uuidv7();
     await timed('transfer', postings.transfer(aTransfer(wallet, other, lots, day(2))));
     expect([await balanceOf(wallet), await balanceOf(other)]).toEqual(['0 0 0', `${lots} 0 0`]);
-    // all lots are held while an order's points are spent and its goods come back: what is owed meets them when they come free
+    // all lots are held while an order's points are spent and its goods returned: the debt is repaid when the lots are released
     const held = anAuthorization(other, 'crest', lots, day(2));
     await postings.authorize(held);
     const bought = anAccrual(other, 'aurora', [aLot(lots)], day(2));
@@ -110,7 +110,7 @@ describe('a wallet of thousands of small lots', () => {
     const many = await spend(MANY);
     const dearer = (): string[] =>
       Object.keys(few).filter((name) => (many[name] ?? 0) / MANY > (3 * (few[name] ?? 0)) / FEW);
-    // another program may have had the machine
+    // another program may have used the machine
     if (dearer().length > 0) {
       for (const [name, ms] of Object.entries(await spend(MANY))) many[name] = Math.min(ms, many[name] ?? ms);
     }
@@ -120,7 +120,7 @@ describe('a wallet of thousands of small lots', () => {
   it('keeps no other wallet waiting, however long one of its operations takes', async () => {
     const { postings, owner } = ledger;
     const large = await filled(1_000);
-    // what a larger wallet or a slower machine would take
+    // simulates a larger wallet or a slower machine
     await owner.query(
       `create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(4); return new; end'`,
     );

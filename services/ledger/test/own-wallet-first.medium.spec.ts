@@ -12,8 +12,8 @@ type Json = Record<string, unknown>;
 const START = Date.parse('2026-03-02T08:00:00+08:00');
 
 /**
- * What is due in a wallet is done by whoever touches it. The sweeper stands still here, and the clock is set without telling
- * anybody, so nothing but the call itself can have done it.
+ * Work due in a wallet is done by any call that touches it. Here the sweeper is stopped and the clock is set without a notice, so
+ * only the call itself can have done it.
  */
 describe('a wallet settles itself first', () => {
   let rig: LedgerUnderTest;
@@ -46,7 +46,7 @@ describe('a wallet settles itself first', () => {
   }
   const jump = (seconds: number): void => {
     now += seconds * 1_000;
-    // no listener hears of it: not even the sweeper that looks after the clock was set
+    // no listener is notified, not even the sweeper that runs after the clock is set
     Object.assign(rig.clock, { frozen: new Date(now) });
     expect(rig.clock.now()).toEqual(new Date(now));
   };
@@ -153,7 +153,7 @@ describe('a wallet settles itself first', () => {
     const [mine, busy] = [await person(10), await person(10)];
     for (const member of [mine, busy]) await hold(member, 10, 60);
     jump(60);
-    // another process tidies up: it has the wallet, and is slow
+    // another process settles the wallet, slowly, and holds its lock
     const client = createClient(rig.database.ownerUrl, 'slow-sweeper');
     await client.connect();
     try {
@@ -186,7 +186,7 @@ describe('a wallet settles itself first', () => {
             await until(ends + offset);
             return Promise.all([crest(path, { points: 10 }), hold(member, 10), hold(member, 10)]);
           };
-          // two thirds try before the end, at it and after it; the others only once it is over
+          // two thirds of the calls run before, at and after the expiry; the others only after it
           const tries = n % 3 === 0 ? [] : [...(await race(-n)), ...(await race(0))];
           const [capture, ...holds] = await race(1);
           expect(capture?.status).not.toBe(201);

@@ -44,10 +44,10 @@ describe('points that are limited to places', () => {
     expect(await most('crest', 'c-2')).toBe(100);
     expect(await most('crest', null)).toBe(100);
     expect(await most('aurora', 'a-9')).toBe(140);
-    // a store of the same name at another brand is another store
+    // a store of the same name at another brand is a different store
     expect(await most('dune', 'c-1')).toBe(100);
 
-    // not the points that end first, as they are for birch alone
+    // the points that expire first are not taken, because they are limited to birch
     const hold = anAuthorization(wallet, 'crest', 120, day(0), { store: 'c-1' });
     expect(await ledger.postings.authorize(hold)).toMatchObject({ verdict: 'created', numbers: { available: 80n } });
     expect(await leftOf(wallet)).toEqual([
@@ -66,7 +66,7 @@ describe('points that are limited to places', () => {
     expect(await most2(wallet, 'dune')).toBe(100);
   });
 
-  /** The limit alone. */
+  /** The largest amount that an authorization would be granted. */
   const most2 = async (wallet: string, brand: string): Promise<number> =>
     Number((await ledger.postings.authorize(anAuthorization(wallet, brand, 1_000_000))).limit);
 
@@ -88,7 +88,7 @@ describe('points that are limited to places', () => {
     await ledger.postings.accrue(
       anAccrual(wallet, 'birch', [aLot(30, { places: [at('birch')] }), aLot(45, { expiresAt: day(9) })]),
     );
-    // 75 points, 50 owed: 25 can be spent, also where only 45 of the 75 may be
+    // 75 points, 50 owed: 25 are spendable, even where only 45 of the 75 are usable
     expect([await most2(wallet, 'crest'), await most2(wallet, 'birch')]).toEqual([25, 25]);
     await ledger.postings.accrue(anAccrual(wallet, 'birch', [aLot(40, { places: [at('birch')] })]));
     expect([await most2(wallet, 'crest'), await most2(wallet, 'birch')]).toEqual([45, 65]);

@@ -17,8 +17,8 @@ const SETTINGS = {
 };
 
 /**
- * The drill of docs/runbooks/restore.md: a base backup of a server at work, and the WAL up to the disaster. PostgreSQL's own backup
- * calls, as pg_basebackup makes them.
+ * The drill of docs/runbooks/restore.md: a base backup of a busy server, and the WAL up to the disaster. It uses PostgreSQL's own
+ * backup calls, as pg_basebackup does.
  */
 describe('a ledger that comes back from its backup', () => {
   let directory: string;
@@ -60,7 +60,7 @@ describe('a ledger that comes back from its backup', () => {
     const [live, copy] = [realpathSync(join(directory, 'live')), join(directory, 'restored')];
     mkdirSync(copy);
     execFileSync('cp', ['-a', `${live}/.`, copy]);
-    // what a base backup leaves out: the WAL comes from the archive, and the process is another
+    // a base backup leaves these out: the WAL comes from the archive, and the process is a different one
     rmSync(join(copy, 'pg_wal'), { recursive: true });
     rmSync(join(copy, 'postmaster.pid'), { force: true });
     await accrue(20);
@@ -72,7 +72,7 @@ describe('a ledger that comes back from its backup', () => {
     await accrue(20);
     await admin.end();
     await postings.onApplicationShutdown();
-    // the disaster: nothing is written out any more, only the WAL has the last postings
+    // the disaster: nothing more is flushed; only the WAL has the last postings
     process.kill(server.pid, 'SIGQUIT');
     await server.stop();
     execFileSync('cp', ['-a', join(live, 'pg_wal'), copy]);

@@ -70,7 +70,7 @@ interface Step {
   rank?: number;
   multiplier?: string;
 }
-/** Tells all ranks of a wallet; gold unless a step says otherwise. */
+/** Sends all tiers of a wallet; gold unless a step specifies otherwise. */
 const ranks = (walletId: string, funder: string, version: bigint, steps: readonly Step[]): Promise<void> =>
   ledger.tell(TOPICS.tiers, walletId, TierChangedSchema, {
     walletId,
@@ -113,7 +113,7 @@ describe('a rank', () => {
     );
     expect((await outstanding('operator')) - before).toBe(14);
     expect((await buy(member.memberRef, 'T-1', 5_600)).body).toEqual(bought.body);
-    // a later rank changes nothing about what was bought under this one
+    // a later tier does not affect earlier orders
     await rank(member.walletId, 'operator', 2n, '2');
     expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({
       reversed: 35,
@@ -161,7 +161,7 @@ describe('a rank', () => {
       expired: 0,
       toDebt: 125,
     });
-    // new points of both issuers repay both debts
+    // new points of each issuer repay the debt to it
     const again = await buy(member.memberRef, 'T-5', 10_000);
     expect(again.body).toMatchObject({ points: { earned: 125 }, wallet: { available: 0 } });
     const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
@@ -307,7 +307,7 @@ describe('rewards of a brand that never had a contract', () => {
     await rebate(member.walletId, declined, 'bare', 90n);
     await rebate(member.walletId, declined, 'bare', 90n);
     await rebate(member.walletId, given, 'aurora', 30n);
-    // with a contract later on, what was never given is not taken back either
+    // even with a later contract, a reward that was never given is not taken back
     await ledger.brand('bare');
     await rebate(member.walletId, declined, 'bare', 90n);
     await rebate(member.walletId, taken, 'bare', -40n);
@@ -370,7 +370,7 @@ describe('converted earnings that a full wallet has no room for', () => {
     await convert(full, 100n);
     await convert(uuidv7(), 20n);
     await convert(back, -40n, full);
-    // also where there is room by now
+    // declined permanently, although there is room now
     await convert(uuidv7(), -1_000n, first);
     await convert(full, 100n);
     const { body } = await ledger.asBrand('crest', 'GET', `/v1/members/${memberRef}/wallet`);
@@ -381,7 +381,7 @@ describe('converted earnings that a full wallet has no room for', () => {
     }[];
     expect(listed.filter(({ key }) => [full, back].includes(key)).map(({ points }) => points)).toEqual([100, -40]);
     await convert(uuidv7(), 1_000n + 50n - 20n - most, first);
-    // each is answered, every time the same, under one id: who asked drops the repeats
+    // each gets the same answer every time, under one id, so that the sender can drop repeats
     const rows: { id: string; body: Buffer }[] = await ledger.dataSource.query(
       'select distinct id, body from outbox where topic = $1 and key = $2',
       [TOPICS.rewardAnswers, walletId],

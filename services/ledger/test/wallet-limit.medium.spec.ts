@@ -4,7 +4,7 @@ import { aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from 
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
-/** A wallet counts up to 2^53 − 1 points, those that wait included: what waits must always be able to come free. */
+/** A wallet holds up to 2^53 − 1 points, including pending ones: it must always be possible to release them. */
 describe('the limit of a wallet', () => {
   let ledger: LedgerFixture;
 
@@ -39,7 +39,7 @@ describe('the limit of a wallet', () => {
   it('is of what it has, not of what ever went through it', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
-    // as much in and out as no 64 bits can count, by the function that all postings are made with
+    // total inflow and outflow exceed 64 bits, through the function that makes all postings
     await ledger.owner.query('begin');
     await ledger.owner.query(`do $do$
       declare p posting;
@@ -62,7 +62,7 @@ describe('the limit of a wallet', () => {
     const first = uuidv7();
     const wallets = [first, ...Array.from({ length: 1_030 }, () => inCellOf(first, uuidv7()))];
     await Promise.all(wallets.map((wallet) => postings.accrue(anAccrual(wallet, 'dune', [aLot(MOST)]))));
-    // a transaction elsewhere on the server may hide the newest rows for a moment
+    // a transaction elsewhere on the server may delay the newest rows for a moment
     const unsealed = `select ((select count(*) from posting) - coalesce((select sum(postings) from seal_block), 0))::integer`;
     while ((await ledger.value<number>(unsealed)) > 0) {
       if ((await ledger.value<number>('select ledger_seal_v1(5000)')) === 0) await sleep(50);

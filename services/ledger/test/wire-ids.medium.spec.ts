@@ -12,12 +12,12 @@ import type { LedgerUnderTest } from './ledger-under-test.js';
 const AT = '2026-03-02T08:00:00+08:00';
 const PERSONS = 24;
 
-/** The last byte of an id as a brand may read it. */
+/** The last byte of an id as visible to a brand. */
 const lastByte = (id: string): string => (uuidFromId(id.slice(0, 2) as IdPrefix, id) ?? '').slice(-2);
 
 describe('ids of a wallet’s things', () => {
   let ledger: LedgerUnderTest;
-  /** Person by person: every id that aurora got, and every id that crest got. */
+  /** Per person: every id that aurora received, and every id that crest received. */
   const seen: { walletId: string; aurora: string[]; crest: string[] }[] = [];
 
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe('ids of a wallet’s things', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  /** One of everything a brand gets an id of. */
+  /** One of each object whose id a brand receives. */
   async function doings(brand: string, memberRef: string, n: number): Promise<string[]> {
     const ids: string[] = [];
     const post = async (path: string, body: object): Promise<string> => {
@@ -93,9 +93,9 @@ describe('ids of a wallet’s things', () => {
     const bitsOf = (id: string): bigint =>
       BigInt(`0x${(uuidFromId(id.slice(0, 2) as IdPrefix, id) ?? '').replaceAll('-', '')}`);
     const heads = seen.flatMap(({ aurora, crest }) => [...aurora, ...crest]).map((id) => bitsOf(id) >> 96n);
-    // of some 500 numbers of 32 bits two are the same once in 30,000 runs; made by the clock nearly all would be
+    // among some 500 random 32-bit numbers, two are equal once in 30,000 runs; made from the clock, nearly all would be
     expect(new Set(heads).size).toBe(new Set(seen.flatMap(({ aurora, crest }) => [...aurora, ...crest])).size);
-    // and the later half of one brand's ids is the greater as often as not: 132 expected of 264, 40 is five standard deviations
+    // of two consecutive ids of a brand, the later is greater half the time: 132 expected of 264, 40 is five standard deviations
     const pairs = seen
       .flatMap(({ aurora }) => aurora.map((id, n) => [id, aurora[n + 1]] as const))
       .filter(([, next]) => next !== undefined);

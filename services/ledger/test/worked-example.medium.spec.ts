@@ -2,7 +2,7 @@ import { runInTransaction } from '#libs/postgres';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
 
-/** Lots of a member as the table of the worked example has them: issuer, points left, end. */
+/** A member's lots as in the table of the worked example: issuer, points left, expiry. */
 type Lots = [issuer: string, remaining: number, expires: string][];
 
 const SHANGHAI_DAYS: Record<string, string> = {
@@ -213,7 +213,7 @@ describe('the worked example of settlement, E1 to E9', () => {
       'birch aurora 3000 900000 150000 birch:10000',
       'crest aurora 500 900000 150000 crest:10000',
     ]);
-    // E5 is of the 20th, and what is given back of it on the 26th counts on the 26th
+    // E5 is dated the 20th; points given back of it on the 26th count on the 26th
     expect(await spent({ from: at(20), to: at(21) })).toEqual([
       'aurora crest 10000 900000 150000 aurora:10000',
       'birch crest 2000 900000 150000 birch:10000',

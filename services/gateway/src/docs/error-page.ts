@@ -6,7 +6,6 @@ export function errorCodes(): ErrorCode[] {
   return (Object.keys(ERROR_CATALOGUE) as ErrorCode[]).sort();
 }
 
-/** Whether a text is a code of the catalogue. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CATALOGUE, text);
 }
@@ -34,7 +33,6 @@ export function errorPage(code: ErrorCode): string {
   ].join('\n');
 }
 
-/** The list of all codes. */
 export function errorIndex(): string {
   const rows = errorCodes().map((code) => {
     const { title, status, retryable } = ERROR_CATALOGUE[code];

@@ -5,11 +5,9 @@ import { monotonicMs } from '#libs/kernel';
 import { NetworkClient } from '../network/network.client.js';
 import type { ServiceName } from '../network/network.client.js';
 
-/** Health of the whole network. */
 export interface NetworkHealth {
   status: 'ready' | 'not_ready';
   services: Record<string, 'ready' | 'not_ready'>;
-  /** Services that are not ready. */
   notReady: ServiceName[];
 }
 

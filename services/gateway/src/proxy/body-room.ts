@@ -13,7 +13,6 @@ export interface Place {
 
 interface Body {
   bytes: number;
-  /** Stops reading the body. */
   readonly stop: () => void;
 }
 

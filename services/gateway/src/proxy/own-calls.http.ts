@@ -8,7 +8,6 @@ import { PASSED, excess } from './proxy.http.js';
 import type { ProxyParts } from './proxy.http.js';
 import { refuse } from './refusal.http.js';
 
-/** Methods whose body is not read. */
 const BODYLESS = new Set(['GET', 'HEAD', 'TRACE']);
 
 /**

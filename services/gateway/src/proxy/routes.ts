@@ -1,6 +1,5 @@
 import { BODY_LIMIT } from '#libs/http';
 
-/** The services behind the gateway. */
 export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 

@@ -12,7 +12,6 @@ function networkOf(text: string): { address: string; bits: number; family: 'ipv4
   return wide > most ? null : { address, bits: wide, family: version === 4 ? 'ipv4' : 'ipv6' };
 }
 
-/** Whether a text is an address or a network. */
 export function isNetwork(text: string): boolean {
   return networkOf(text) !== null;
 }

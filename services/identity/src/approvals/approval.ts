@@ -1,6 +1,5 @@
 export type ApprovalState = 'pending' | 'approved' | 'refused' | 'used' | 'expired';
 
-/** Filters for a list of approvals. */
 export interface ApprovalFilter {
   readonly state: ApprovalState | null;
   readonly act: string | null;

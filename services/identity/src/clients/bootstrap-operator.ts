@@ -3,7 +3,6 @@ import { newId, randomRef } from '#libs/kernel';
 import { createClient } from '#libs/postgres';
 import { hashClientSecret, matchesAny, newClientSecret } from './client-secret.js';
 
-/** Credentials of a client. */
 export interface ClientCredentials {
   clientId: string;
   clientSecret: string;

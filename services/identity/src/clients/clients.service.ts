@@ -27,7 +27,6 @@ export interface ClientWish {
   jwks?: unknown;
 }
 
-/** A new secret in plain text; it can be read only at creation. */
 /** Management of the clients of a brand and of the operator. Only the operator may do this. */
 @Injectable()
 export class ClientsService {

@@ -1,7 +1,6 @@
 import type { Caller } from '#libs/auth';
 import { fail } from '#libs/kernel';
 
-/** Id of the operator client that calls. */
 export function operatorClient(caller: Caller): string {
   return caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
 }

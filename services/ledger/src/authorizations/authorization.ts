@@ -1,6 +1,6 @@
 import type { AuthorizationStatus } from '../postings/posting.js';
 
-/** What never changes about an authorization. */
+/** The fields of an authorization that never change. */
 export interface AuthorizationFacts {
   id: string;
   brand: string;
@@ -13,7 +13,6 @@ export interface AuthorizationFacts {
   expiresAt: Date;
 }
 
-/** An authorization as it stands now. */
 export interface AuthorizationState extends AuthorizationFacts {
   status: AuthorizationStatus;
   open: boolean;
@@ -21,7 +20,7 @@ export interface AuthorizationState extends AuthorizationFacts {
   returned: bigint;
 }
 
-/** What a direct authorization asks for: no quote says it. */
+/** The fields of a direct authorization, made without a quote. */
 export interface DirectAsk {
   memberRef: string;
   storeRef: string | null;

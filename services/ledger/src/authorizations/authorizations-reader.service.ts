@@ -12,7 +12,7 @@ import { AuthorizationsRepository } from './authorizations.repository.js';
 
 const CACHE_SIZE = 20_000;
 
-/** Finds a brand's own authorizations. What never changes about the newest stays in memory for the capture to come. */
+/** Finds a brand's own authorizations. The unchanging fields of the newest ones are cached for the expected capture. */
 @Injectable()
 export class AuthorizationsReaderService {
   private readonly recent = new Map<string, AuthorizationFacts>();
@@ -25,7 +25,6 @@ export class AuthorizationsReaderService {
     private readonly ids: WireIdsService,
   ) {}
 
-  /** Keeps what is known of an authorization just made. */
   remember(facts: AuthorizationFacts): void {
     if (this.recent.size >= CACHE_SIZE) {
       const oldest = this.recent.keys().next();
@@ -34,7 +33,7 @@ export class AuthorizationsReaderService {
     this.recent.set(facts.id, facts);
   }
 
-  /** @throws DomainError `not_found` for an unknown and a foreign one alike */
+  /** @throws DomainError `not_found`, for an unknown id and for another brand's alike */
   async facts(brand: string, id: string): Promise<AuthorizationFacts> {
     const uuid = this.ids.in('au', id) ?? fail('not_found');
     const known = this.recent.get(uuid);
@@ -44,7 +43,7 @@ export class AuthorizationsReaderService {
     return facts;
   }
 
-  /** The uuid of an authorization of the brand, or null when the id names none. */
+  /** The uuid of an authorization of the brand; null if the id matches none. */
   async own(brand: string, id: string): Promise<string | null> {
     const uuid = this.ids.in('au', id);
     if (uuid === null) return null;
@@ -53,7 +52,7 @@ export class AuthorizationsReaderService {
     return belongs ? uuid : null;
   }
 
-  /** The authorization as its brand reads it, after what is due in it was done. */
+  /** The authorization as its brand sees it, after due work on it has been done. */
   async view(brand: string, id: string): Promise<AuthorizationView> {
     const uuid = this.ids.in('au', id) ?? fail('not_found');
     let state = (await this.read(brand, uuid)) ?? fail('not_found');

@@ -4,7 +4,7 @@ import type { AnswerOf } from '#libs/http';
 const { object, named, text, points, list, maybe, instant } = shape;
 const STATUS = shape.oneOf(['authorized', 'partially_captured', 'captured', 'voided', 'expired']);
 const WALLET = object({ available: points, held: points });
-// null where the member is the brand's no more
+// null if the member is no longer the brand's
 const TOLD_WALLET = maybe(WALLET);
 const HOLD = { id: text, externalId: text, status: STATUS, points, captured: points, expiresAt: instant };
 

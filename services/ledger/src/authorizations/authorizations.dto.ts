@@ -4,11 +4,11 @@ import type { FieldFault } from '#libs/kernel';
 
 import type { DirectAsk } from './authorization.js';
 
-/** Longest and usual life of an authorization, in seconds. */
+/** Longest and default lifetime of an authorization, in seconds. */
 export const MAX_TTL = 7 * 24 * 3600;
 export const DEFAULT_TTL = 900;
 
-/** Either by quote, or directly with member, store and points. */
+/** An authorization request: either by quote, or direct with member, store and points. */
 export class AuthorizationDto {
   @IsExternalId({ example: 'C-881' })
   externalId!: string;
@@ -59,7 +59,7 @@ export class RedemptionReturnDto {
   occurredAt?: string | null;
 }
 
-/** Tells the two forms of asking apart: by quote (null) or directly; refuses a mixture of both. */
+/** Distinguishes the two forms: returns null for a request by quote, or the direct request. Refuses a mixture of both. */
 export function directAskFrom({ quoteId, memberRef, storeRef, points }: AuthorizationDto): DirectAsk | null {
   if (typeof quoteId === 'string') {
     const said: [string, unknown][] = Object.entries({ memberRef, storeRef, points });

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { AuthorizationState } from './authorization.js';
 
-/** The holds that the ledger core keeps. Row security shows a brand its own alone. */
+/** The holds of the ledger core. Row security shows a brand only its own. */
 @Injectable()
 export class AuthorizationsRepository {
   async find(tx: EntityManager, id: string): Promise<AuthorizationState | null> {

@@ -28,7 +28,7 @@ import { AuthorizationsReaderService } from './authorizations-reader.service.js'
 import { DEFAULT_TTL, directAskFrom } from './authorizations.dto.js';
 import type { AuthorizationDto } from './authorizations.dto.js';
 
-/** What is asked for, whichever way it was said. */
+/** The request, in either form. */
 interface Ask {
   memberRef: string;
   walletId: string;
@@ -38,7 +38,7 @@ interface Ask {
   quotedReimbursement: string | null;
 }
 
-/** Kept with the authorization's key for replays: its end depends on when it was first asked. */
+/** Stored with the authorization's key for replays: its expiry depends on when it was first requested. */
 interface AuthorizationTemplate {
   points: number;
   expiresAt: string;
@@ -127,7 +127,7 @@ export class AuthorizationsService {
     return outcome;
   }
 
-  /** The content of a call that is refused today, as it was when the member was linked and the quote held; null if it never was. */
+  /** The content of a call that is refused now, as it was while the member was linked and the quote valid; null if it never was. */
   private async contentThen(slug: string, body: AuthorizationDto): Promise<Buffer | null> {
     const ttl = body.ttlSeconds ?? DEFAULT_TTL;
     const direct = directAskFrom(body);

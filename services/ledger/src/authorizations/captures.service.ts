@@ -30,7 +30,7 @@ import type { CaptureAnswer, RedemptionReturnAnswer, VoidAnswer } from './author
 import { AuthorizationsReaderService } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
 
-/** Takes, releases and gives back what an authorization reserved. */
+/** Captures, releases and gives back the points of an authorization. */
 @Injectable()
 export class CapturesService {
   constructor(
@@ -136,7 +136,7 @@ export class CapturesService {
     });
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('rt', outcome.subjectId),
-      // whose points they are is none of the redeemer's business
+      // the redeemer must not learn who issued the points
       restored: restored(outcome, this.config.zone),
       wallet: walletOf(outcome, balances),
     }));
@@ -179,7 +179,7 @@ function balances({ available, held }: WalletNumbers): { available: number; held
   return { available: pointsToJson(available), held: pointsToJson(held) };
 }
 
-/** Points by the day with which they end, in the order they were given back. When in that day somebody ended them is for their issuer alone. */
+/** Points by expiry day, in the order they were given back. The time of day of an early expiry is disclosed only to the issuer. */
 function restored({ detail }: PostingOutcome, zone: string): { points: number; expiresAt: string | null }[] {
   const groups: { points: number; expiresAt: string | null }[] = [];
   for (const { points, expiresAt } of detail.restored ?? []) {

@@ -19,7 +19,7 @@ describe('spending over HTTP', () => {
     await rig.close();
   });
 
-  /** A person with points of aurora, known to crest as well. */
+  /** A person with points of aurora who is also a member of crest. */
   async function person(points = 0): Promise<{ aurora: string; crest: string }> {
     const { memberRef: aurora, walletId } = rig.member('aurora');
     const { memberRef: crest } = rig.member('crest', walletId);
@@ -282,7 +282,7 @@ describe('spending over HTTP', () => {
         expect([answer.status, answer.body]).toEqual([status, expect.objectContaining({ ...told, wallet: null })]);
         expect((await crest(path, body)).text).toBe(answer.text);
       }
-      // what was told while the member was there is told again as it was
+      // a replay of an answer given while the member was linked is unchanged
       expect((await crest(`${first}/captures`, taken)).text).toBe(before.text);
       const own = await rig.asBrand('aurora', 'GET', `/v1/members/${who.aurora}/wallet`);
       expect(own.body).toMatchObject({ available: 65, held: 0 });

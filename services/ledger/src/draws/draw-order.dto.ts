@@ -1,6 +1,6 @@
 import { IsOneOf } from '#libs/http';
 
-/** What may go before the earliest end when a spend takes points. */
+/** Criteria that may come before the earliest expiry when a spend takes points. */
 export const PREFERENCES = ['limited', 'own'] as const;
 
 export class DrawOrderDto {

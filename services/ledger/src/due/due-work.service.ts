@@ -12,13 +12,13 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { PostingsService } from '../postings/postings.service.js';
 import { DueRepository } from './due.repository.js';
 
-/** Wallets that one call settles: few, as whoever wants one of them waits for all. */
+/** Wallets settled by one call. Few, because a caller that needs one of them waits for all. */
 const BATCH = 50;
 
 /**
- * Does what time alone makes due in wallets that nobody touches: pending points become spendable, holds run out, lots expire. No
- * spend and no read depends on it, as each settles its own wallet. Several instances may look at once, as the ledger core skips
- * what another one has locked.
+ * Processes what becomes due by time alone in wallets that receive no calls: pending points become spendable, holds expire, lots
+ * expire. No spend or read depends on it, because each settles its own wallet first. Several instances may run concurrently: the
+ * ledger core skips wallets that another one has locked.
  */
 @Injectable()
 export class DueWorkService implements Due {
@@ -44,7 +44,7 @@ export class DueWorkService implements Due {
     );
   }
 
-  /** Whether there may be more. */
+  /** Returns whether more work may remain. */
   private async settleSome(): Promise<boolean> {
     const { done, failed } = await this.postings.settleDue(this.clock.now(), BATCH);
     for (const walletId of failed) this.log.error(`what is due in wallet ${walletId} cannot be done`);

@@ -73,7 +73,7 @@ describe('what is due', () => {
         expect((await rig.asBrand('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
       }
       const bad = members[1]?.walletId ?? '';
-      // its version, 1 so far, has no successor
+      // makes wallet_version, 1 so far, the largest bigint, so that the next increment fails
       const fill = 9_223_372_036_854_775_806n;
       const version = `set wallet_version = wallet_version + $2 where wallet_id = $1`;
       await owner.query(`update wallet ${version}`, [bad, fill]);
@@ -91,7 +91,7 @@ describe('what is due', () => {
       );
       expect(rows).toEqual([{ wallet_id: bad, tries: 1, fault: '22003', pending: true }]);
 
-      // the operator sees it, and may have it tried again
+      // the operator sees the wallet and can have it retried
       const path = '/v1/operator/unsettled-wallets';
       const listed = { walletId: bad, fault: expect.stringMatching(/^22003 /), since: expect.any(String) };
       const first = { ...listed, tries: 1, retryAt: expect.any(String) };

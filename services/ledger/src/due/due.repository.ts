@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { DueItems } from '#libs/http';
 
-/** A wallet in which what is due cannot be done, and why. */
+/** A wallet whose due work failed, with the error. */
 export interface UnsettledWallet {
   readonly walletId: string;
   readonly fault: string;
@@ -12,7 +12,7 @@ export interface UnsettledWallet {
   readonly retryAt: Date;
 }
 
-/** What the sweeps of {@link DueWork} look for, counted by the indexes that they use. */
+/** Counts of due work, by the indexes that {@link DueWork} uses. */
 @Injectable()
 export class DueRepository {
   async count(tx: EntityManager, now: Date, limit: number): Promise<DueItems[]> {
@@ -26,7 +26,7 @@ export class DueRepository {
     return rows.map(({ work, items }) => ({ work, items: Number(items) }));
   }
 
-  /** Those that wait longest. */
+  /** Lists the wallets that have waited longest. */
   async unsettled(tx: EntityManager, limit: number): Promise<UnsettledWallet[]> {
     const rows: UnsettledWallet[] = await tx.query(
       `select wallet_id as "walletId", fault, tries, since, retry_at as "retryAt" from due_fault order by since, wallet_id limit $1`,
@@ -35,7 +35,7 @@ export class DueRepository {
     return rows;
   }
 
-  /** Has the next sweep try a wallet again; false unless it is one of those. */
+  /** Schedules a wallet for retry by the next sweep; returns false unless the wallet is in this list. */
   async retry(tx: EntityManager, walletId: string): Promise<boolean> {
     const rows: { known: boolean }[] = await tx.query('select ledger_retry_due_v1($1) as known', [walletId]);
     return rows[0]?.known === true;

@@ -13,12 +13,12 @@ import { DueRepository } from './due.repository.js';
 import type { UnsettledWallet } from './due.repository.js';
 
 const OPERATOR = { brand: '*' };
-/** So many are shown, those that wait longest. */
+/** Most wallets shown: those that have waited longest. */
 const SHOWN = 100;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const UNSETTLED = shape.named('UnsettledWallet', {
   walletId: shape.text,
-  // what the database said
+  // the database error
   fault: shape.text,
   tries: shape.whole,
   since: shape.instant,
@@ -34,7 +34,7 @@ const EXAMPLE = {
   retryAt: '2026-03-02T00:06:00Z',
 };
 
-/** Wallets in which what is due cannot be done. */
+/** Wallets whose due work failed. */
 @ApiTags('operator')
 @Controller('v1/operator/unsettled-wallets')
 export class UnsettledWalletsController {

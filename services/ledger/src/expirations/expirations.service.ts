@@ -9,7 +9,7 @@ import { replyTo } from '../replies/reply.js';
 import type { ExpirationAnswer } from './expirations.answers.js';
 import type { ExpirationDto } from './expirations.dto.js';
 
-/** Ends the points of a campaign before their time, by the operator's hand. Held points stay until they are released. */
+/** Expires the points of a campaign early, at the operator's request. Held points remain until they are released. */
 @Injectable()
 export class ExpirationsService {
   constructor(

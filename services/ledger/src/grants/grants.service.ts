@@ -46,7 +46,7 @@ export class GrantsService {
       BigInt(grant.points),
       grant.reason,
       grant.campaign ?? null,
-      // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
+      // a grant without a time takes effect when it is received, so a repeat has the same content at a different time
       instantOrNull(grant.occurredAt),
       instantOrNull(grant.expiresAt),
       grant.places?.map(placeFrom) ?? null,

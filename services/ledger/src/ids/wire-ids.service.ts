@@ -5,19 +5,19 @@ import type { IdPrefix } from '#libs/kernel';
 import { ReaderKey } from '#libs/postgres';
 
 /**
- * Ids of a wallet's things on their way out and in. Inside they begin with the instant at which they were made and end in the wallet's last
- * byte: two brands that saw such ids could tell by them which of their members are one person. What leaves tells nothing of either.
+ * Converts ids of a wallet's objects between internal and public form. Internal ids begin with their creation time and end in the
+ * wallet's last byte, so two brands could tell from them which of their members are the same person. Public ids reveal neither.
  */
 @Injectable()
 export class WireIdsService {
   constructor(private readonly key: ReaderKey) {}
 
-  /** `od_…` for the uuid of something of a wallet. */
+  /** Public id (`od_…`) for the uuid of a wallet's object. */
   out(prefix: IdPrefix, uuid: string): string {
     return idFromUuid(prefix, this.key.masked(uuid));
   }
 
-  /** The uuid behind an id that {@link out} gave, or null when the text is no id of this prefix. */
+  /** The uuid behind an id returned by {@link out}; null if the text is not an id with this prefix. */
   in(prefix: IdPrefix, id: string): string | null {
     const uuid = uuidFromId(prefix, id);
     return uuid === null ? null : this.key.unmasked(uuid);

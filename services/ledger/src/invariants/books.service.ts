@@ -6,7 +6,7 @@ import { runAudit } from '#libs/postgres';
 
 import { ledgerInvariants } from './ledger-invariants.js';
 
-/** Proves on demand that the books balance: all checks see the same instant. */
+/** Proves on demand that the books balance. All checks read the same snapshot. */
 @Injectable()
 export class BooksService implements Invariants {
   constructor(private readonly dataSource: DataSource) {}

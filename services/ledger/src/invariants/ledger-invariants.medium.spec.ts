@@ -19,7 +19,7 @@ import {
 } from '../../test/ledger-fixture.js';
 import { ledgerInvariants } from './ledger-invariants.js';
 
-/** Books with some of everything in them; each check must see the one thing that is wrong, and nothing else may. */
+/** Books with every kind of entry. Each check must find exactly its own fault, and no other check may report it. */
 describe('the invariants of the ledger', () => {
   let ledger: LedgerFixture;
   let superuser: pg.Client;
@@ -33,7 +33,7 @@ describe('the invariants of the ledger', () => {
   const hold = anAuthorization(wallet, 'crest', 120);
   const captures = [50, 30, 30].map((points) => aCapture(hold, points, false));
   const capture = captures[0]?.id ?? '';
-  /** A lot as its wallet has it: its id ends as the wallet's does. */
+  /** Id of a lot of a wallet: it ends with the wallet's last byte. */
   const given = (lot: { id: string }): { id: string } => ({ id: inCellOf(wallet, lot.id) });
   const expiring = uuidv7();
   const owing = uuidv7();
@@ -87,7 +87,7 @@ describe('the invariants of the ledger', () => {
       (await superuser.query<{ name: string; expected: string; measured: string }>(sql)).rows;
     return (await ledgerInvariants(read)).filter(({ ok }) => !ok).map(({ name }) => name);
   };
-  /** Does what only somebody with all rights can do, looks, and undoes it. */
+  /** Makes a change that needs superuser rights, runs the checks, and rolls back. */
   const failingAfter = async (statements: readonly string[]): Promise<string[]> => {
     await superuser.query('begin');
     try {
@@ -105,7 +105,7 @@ describe('the invariants of the ledger', () => {
     `(select id from posting where reference = '${op.externalId}' and kind in ('accrual', 'capture') limit 1)`;
   const expiryOf = (brand: string): string =>
     `(select id from posting where kind = 'expiry' and brand = '${brand}' and wallet_id = '${expiring}')`;
-  /** Puts the leg of a posting on the account of another brand, under terms of that brand. */
+  /** Moves the leg of a posting to another brand's account, under that brand's terms. */
   const moveLeg = (posting: string, kind: string, to: string): string[] => [
     `update posting set brand = '${to}', brand_account = ${brandAccount(to, kind)},
        terms_id = case when terms_id is not null then (select id from contract_terms where brand = '${to}' limit 1) end
@@ -140,7 +140,7 @@ describe('the invariants of the ledger', () => {
     [
       'debts.were_met_by_what_can_be_spent',
       () => [
-        // as if five points less had repaid the debt
+        // as if five points fewer had repaid the debt
         `update allocation c set points = c.points - 5 * sign(c.points) from posting p
          where p.kind = 'debt_repayment' and (c.wallet_id, c.wallet_version) = (p.wallet_id, p.wallet_version)`,
         `update lot set remaining = remaining + 5, open = true where wallet_id = '${owing}' and issuer = 'aurora'`,
@@ -257,7 +257,7 @@ describe('the invariants of the ledger', () => {
 
   it('seals.equal_their_postings sees an edit that leaves all sums as they were', async () => {
     const sealed = `select ledger_seal_v1(1000) as n`;
-    // a transaction elsewhere on the server may hide the newest rows for a moment
+    // a transaction elsewhere on the server may delay the newest rows for a moment
     while (
       (await superuser.query<{ n: number }>('select count(*)::integer as n from posting')).rows[0]?.n !==
       (await sealedRows())

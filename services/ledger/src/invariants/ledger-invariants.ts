@@ -1,24 +1,24 @@
 import type { Check } from '#libs/http';
 import { MAX_WIRE_INTEGER } from '#libs/kernel';
 
-/** Runs one statement that sees every brand's rows: the owner role, or a session whose `hezong.brand` is `'*'`. */
+/** Runs one statement that sees every brand's rows: as the owner role, or in a connection whose `hezong.brand` is `'*'`. */
 export type ReadAll = (sql: string) => Promise<readonly { name: string; expected: string; measured: string }[]>;
 
-/** What a brand's account of one kind took and gave, by the legs of postings. */
+/** Totals of a brand's account of one kind, by the legs of postings. */
 function accountSums(kind: 'issued' | 'accepted' | 'expired'): string {
   return `select a.owner, sum(greatest(-e.amount, 0)) as debits, sum(greatest(e.amount, 0)) as credits
     from brand_account a join brand_entry e on e.account_id = a.id where a.kind = '${kind}' group by 1`;
 }
 
-/** What postings of one kind did to the lots of each issuer. */
+/** Changes to each issuer's lots by postings of one kind. */
 function movedByIssuer(kind: 'accrual_reversal' | 'expiry'): string {
   return `select l.issuer as owner, sum(c.points) as points from posting p join allocation c using (cell, wallet_id, wallet_version)
     join lot l on l.cell = c.cell and l.wallet_id = c.wallet_id and l.id = c.lot_id where p.kind = '${kind}' group by 1`;
 }
 
 /**
- * Each part counts what must not be there. All parts share one snapshot. Each compares figures that are stored apart from each other:
- * what a constraint or another part already guarantees is no check, and each can fail alone. That the legs of a posting sum to zero is
+ * Checks, each of which counts violations, all in one snapshot. Each compares figures that are stored independently and can fail
+ * alone. A rule that a constraint or another check already guarantees has no check here; that the legs of a posting sum to zero is
  * such a constraint.
  */
 const CHECKS: readonly (readonly [name: string, sql: string])[] = [
@@ -288,8 +288,8 @@ const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expect
 );
 
 /**
- * Everything that must hold in the books at any instant, in one statement and one snapshot.
- * Reads all of the ledger: for tests, the operator and nightly runs, not for every request.
+ * Everything that must hold in the books at any instant, in one statement and one snapshot. Reads the whole ledger: for tests, the
+ * operator and nightly runs, not for every request.
  */
 export async function ledgerInvariants(read: ReadAll): Promise<Check[]> {
   const rows = await read(SQL);

@@ -7,7 +7,7 @@ import { runInTransaction } from '#libs/postgres';
 
 import { OutstandingRepository } from './outstanding.repository.js';
 
-/** What settlement compares its own figures with. */
+/** Figures with which settlement compares its own. */
 @Controller('internal/v1/outstanding')
 export class OutstandingController {
   constructor(

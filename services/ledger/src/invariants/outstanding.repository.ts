@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 @Injectable()
 export class OutstandingRepository {
-  /** What each issuer still has to honour: its open lots, held and pending ones too, less what members owe it. */
+  /** Outstanding points of each issuer: its open lots, including held and pending ones, less what members owe it. */
   async byIssuer(tx: EntityManager): Promise<{ brand: string; points: string }[]> {
     return tx.query(
       `select issuer as brand, sum(case when debt then -remaining else remaining + held end)::text as points

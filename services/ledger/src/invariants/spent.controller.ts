@@ -6,7 +6,7 @@ import { SpentBody } from './spent.dto.js';
 import { SpentRepository } from './spent.repository.js';
 import type { Spent } from './spent.repository.js';
 
-/** What settlement compares its lines of spent points with. */
+/** Figures with which settlement compares its lines of spent points. */
 @Controller('internal/v1/spent')
 export class SpentController {
   constructor(

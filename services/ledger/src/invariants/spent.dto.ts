@@ -10,12 +10,12 @@ class OnePosting {
   postingId!: string;
 }
 
-/** Which postings: those of a time, those that are named, or of those that are named the ones of a time. */
+/** Selects postings by time, by id, or by both. */
 export class SpentBody {
   @IsInstant({ optional: true })
   from?: string | null;
 
-  /** First instant that no longer counts. */
+  /** End of the period, exclusive. */
   @IsInstant({ optional: true })
   to?: string | null;
 

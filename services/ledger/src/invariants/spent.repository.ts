@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** Points of one issuer spent at one redeemer, give-backs deducted, under what was stamped on lots and captures. */
+/** Points of one issuer spent at one redeemer, less give-backs, by the terms stamped on lots and captures. */
 export interface Spent {
   readonly issuer: string;
   /** `party:basis points`, comma-separated. */
   readonly funders: string;
   readonly redeemer: string;
   readonly asset: string;
-  /** Of the reimbursement. */
+  /** Currency of the reimbursement. */
   readonly currency: string;
-  /** Millionths of a minor unit per point; what a quote promised, where one did. */
+  /** Millionths of a minor unit per point; the price of the quote if there was one. */
   readonly reimbursementMicro: string;
   readonly feeCurrency: string;
   readonly operatorFeeMicro: string;
@@ -35,7 +35,7 @@ const NAMED = `
     join posting p on p.cell = ledger_cell(n.wallet_id) and p.wallet_id = n.wallet_id and p.id = n.id
    where ${SPENDING}`;
 
-/** A give-back has the redeemer and the price of the capture that it undoes, whenever that was. */
+/** A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. */
 const spent = (postings: string): string => `
   with p as materialized (${postings}), moved as (
     select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points
@@ -58,7 +58,7 @@ const spent = (postings: string): string => `
 
 @Injectable()
 export class SpentRepository {
-  /** What was spent and given back by these postings, as stamped. */
+  /** Points spent and given back by these postings, as stamped. */
   async of(tx: EntityManager, { from, to, postings }: Which): Promise<Spent[]> {
     if (postings === null) return tx.query(spent(ALL), [from, to]);
     const wallets = postings.map(({ walletId }) => walletId);

@@ -5,23 +5,23 @@ import { runInTransaction } from '#libs/postgres';
 
 const EVERYBODY = { brand: '*' };
 
-/** What one process knows of a brand's day. */
+/** One process's count of a brand's day. */
 export interface BrandDayRow {
   readonly brand: string;
   /** `2026-03-02` */
   readonly day: string;
-  /** Points that this process gave. */
+  /** Points given by this process. */
   readonly points: bigint;
-  /** What the operator lets the brand give; 0 for no more than its contract. */
+  /** Points that the operator allows the brand to give on this day; 0 if no more than its contract. */
   readonly allowed: bigint;
 }
 
-/** Points given a day, one row for each brand and process, so that no two ever wait for each other. */
+/** Points given per day, one row for each brand and process, so that processes never wait for each other. */
 @Injectable()
 export class BrandDaysRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Keeps what this process gave. */
+  /** Stores what this process has given. */
   async keep(process: string, rows: readonly BrandDayRow[]): Promise<void> {
     await runInTransaction(this.dataSource, EVERYBODY, (tx) =>
       tx.query(
@@ -40,7 +40,7 @@ export class BrandDaysRepository {
     );
   }
 
-  /** What the other processes gave on a day, by brand, and the most that any of them knows to be allowed. */
+  /** Reads, per brand, what other processes gave on a day and the highest allowance that any of them has. */
   async ofOthers(process: string, brands: readonly string[], day: string): Promise<BrandDayRow[]> {
     const rows = await runInTransaction(this.dataSource, EVERYBODY, (tx) =>
       tx.query<{ brand: string; points: string; allowed: bigint }[]>(

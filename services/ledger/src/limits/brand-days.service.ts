@@ -14,7 +14,7 @@ const KEEP_MS = 1_000;
 
 const share = gauge('hezong_brand_day_share', 'Share of its daily limit that a brand has given today.', ['brand']);
 
-/** A day of the alliance. */
+/** A calendar day in the alliance's time zone. */
 export interface Day {
   /** `2026-03-02` */
   readonly key: string;
@@ -22,27 +22,27 @@ export interface Day {
   readonly to: Date;
 }
 
-/** What a brand gives within a day, as this process knows it. */
+/** Points a brand gives on one day, as known to this process. */
 interface Count {
   readonly brand: string;
   readonly day: Day;
-  /** What was given and what is under way. */
+  /** Points given and points under way. */
   own: bigint;
   underWay: bigint;
   others: bigint;
-  /** What the operator has agreed to. */
+  /** Allowance approved by the operator. */
   agreed: bigint;
   limit: bigint;
   changed: boolean;
-  /** Calls that may be over the limit or not, as what is under way is given or not. */
+  /** Calls whose result depends on whether points under way are given. */
   waiting: (() => void)[];
 }
 
 /**
- * Counts what brands give within a day. Each process counts its own in memory, before it posts, and a second later at the latest tells
- * the others through a row of its own: no call waits for a row. So one process is never over the limit, and several are by no more than
- * what the others gave within the second before; a crash forgets as much. What is under way counts, a repeat too until it is known to be one;
- * but nothing is refused for it: who may be over the limit waits for what becomes of it.
+ * Counts the points that brands give per day. Each process counts its own in memory before it posts, and publishes the count through
+ * its own row within a second, so that no call waits for a row. One process therefore never exceeds the limit; several exceed it by
+ * at most what the others gave within the last second. A crash loses the same amount. Points under way count, including those of a
+ * repeat until it is recognized as one. They cause no refusal: a call that may exceed the limit waits for their result.
  */
 @Injectable()
 export class BrandDaysService implements BeforeApplicationShutdown {
@@ -60,12 +60,12 @@ export class BrandDaysService implements BeforeApplicationShutdown {
     this.keeping = jobs.every(KEEP_MS, BrandDaysService.name, () => this.exchange());
   }
 
-  /** One run after the other: a later one must not be overtaken by an earlier one. */
+  /** Runs after any run in progress, so that the last run is not overtaken by an earlier one. */
   beforeApplicationShutdown(): Promise<void> {
     return this.keeping.run();
   }
 
-  /** The alliance's day of an instant. */
+  /** The alliance's day that contains an instant. */
   dayOf(instant: Date): Day {
     const { today } = this;
     if (today !== null && instant >= today.from && instant < today.to) return today;
@@ -75,8 +75,8 @@ export class BrandDaysService implements BeforeApplicationShutdown {
   }
 
   /**
-   * Counts points that are about to be given, until `end`, unless what was given leaves no room for them: then says up to which multiple of
-   * the limit more would have to be agreed to.
+   * Counts points about to be given, until `end`, and returns null. If the points already given leave no room, returns instead the
+   * multiple of the limit that the operator would have to approve.
    */
   take(brand: string, day: Day, points: bigint, limit: bigint): bigint | null | Promise<bigint | null> {
     const count = this.counts.get(`${day.key} ${brand}`);
@@ -84,12 +84,12 @@ export class BrandDaysService implements BeforeApplicationShutdown {
     return typeof taken === 'string' ? this.takeLater(brand, day, points, limit) : taken;
   }
 
-  /** Counts points that are about to be given, until `end`, whatever the limit. */
+  /** Counts points about to be given, until `end`, whatever the limit. */
   async add(brand: string, day: Day, points: bigint): Promise<void> {
     begin(await this.load(brand, day), points);
   }
 
-  /** What was counted was given, or was not. */
+  /** Reports whether the counted points were given. */
   end(brand: string, day: Day, points: bigint, isGiven: boolean): void {
     const count = this.counts.get(`${day.key} ${brand}`);
     if (count === undefined) return;
@@ -99,7 +99,7 @@ export class BrandDaysService implements BeforeApplicationShutdown {
     for (const next of count.waiting.splice(0)) next();
   }
 
-  /** The brand may give so much on that day. */
+  /** Raises the brand's allowance for that day. */
   async agree(brand: string, day: Day, upTo: bigint): Promise<void> {
     const count = await this.load(brand, day);
     if (upTo > count.agreed) count.agreed = upTo;
@@ -173,7 +173,7 @@ export class BrandDaysService implements BeforeApplicationShutdown {
   }
 }
 
-/** What `take` says; `later` where that depends on what is under way. */
+/** The result of `take`, or `later` if it depends on points under way. */
 function takeOf(count: Count, points: bigint, limit: bigint): bigint | null | 'later' {
   count.limit = limit;
   const most = count.agreed > limit ? count.agreed : limit;

@@ -15,7 +15,7 @@ const funded = counter('hezong_operator_points_given_total', 'Points of the oper
   'brand',
 ]);
 
-/** An order or grant that is about to give points, and whose client reports it. */
+/** An order or grant about to give points, and the client that reports it. */
 export interface Issuance {
   readonly kind: 'order' | 'grant';
   readonly brand: string;
@@ -23,20 +23,20 @@ export interface Issuance {
   readonly externalId: string;
   readonly memberRef: string;
   readonly points: bigint;
-  /** Of these, what the operator pays for. */
+  /** Part of `points` that the operator pays for. */
   readonly operatorPoints: bigint;
   readonly limits: IssuingLimits;
   readonly now: Date;
-  /** What somebody who has to agree looks at: amounts, times, places; nothing of the person. */
+  /** Figures for the approver: amounts, times, places; no personal data. */
   readonly figures: () => Record<string, string | number | null>;
-  /** Stands for all that the call says. */
+  /** Hash of the whole content of the call. */
   readonly content: () => Buffer;
 }
 
 /**
- * Lets no client give more points than the brand's contract says, by one order or grant, to one member within a day, or to all within a
- * day, unless the operator agrees. Who agrees to one order or grant agrees to it whatever the day has seen; who agrees to a brand's day
- * lets it give another limit's worth.
+ * Enforces the limits of a brand's contract on points: per order or grant, per member and day, and per day in total. Beyond a limit
+ * the operator has to approve. An approved order or grant may be given whatever the day's totals. An approval of a brand's day
+ * allows points up to another multiple of the limit.
  */
 @Injectable()
 export class IssuanceService {
@@ -47,7 +47,10 @@ export class IssuanceService {
     private readonly days: BrandDaysService,
   ) {}
 
-  /** The external id is good once, so an approval of it is too. @throws DomainError `second_person_needed` */
+  /**
+   * Each external id can be used once, so its approval can too.
+   * @throws DomainError `second_person_needed`
+   */
   async within(issuance: Issuance, post: (day: AccrualDay) => Promise<PostingOutcome>): Promise<PostingOutcome> {
     const { kind, brand, points, limits, now } = issuance;
     const day = this.days.dayOf(now);
@@ -70,7 +73,7 @@ export class IssuanceService {
       if (approval !== null) await this.approvals.tell(approval.id);
       return outcome;
     } catch (error) {
-      // what may have been given counts
+      // an unknown outcome counts as given
       isGiven ||= isDomainError(error, 'outcome_unknown');
       throw error;
     } finally {
@@ -94,7 +97,7 @@ export class IssuanceService {
     const limit = BigInt(limits.brandDay);
     for (;;) {
       const taken = this.days.take(brand, day, points, limit);
-      // no promise where all is in memory: this path is too busy for one
+      // no promise if everything is in memory: this path is too busy for one
       const upTo = taken === null || typeof taken === 'bigint' ? taken : await taken;
       if (upTo === null) return;
       const payload = { brand, day: day.key, points: `${upTo}` };
@@ -104,7 +107,7 @@ export class IssuanceService {
     }
   }
 
-  /** Calls that need the same approval ask for it together. */
+  /** Calls that need the same approval share one request for it. */
   private askOnce(act: GuardedAct): Promise<GivenApproval> {
     const name = JSON.stringify(act);
     const running = this.asking.get(name);

@@ -5,7 +5,7 @@ import { InternalRoute } from '#libs/auth';
 import { memberLinkFrom, MemberLinks } from '#libs/directory';
 import { fail } from '#libs/kernel';
 
-/** Where crm pushes a change right after its commit, so that a deletion takes effect before its event arrives. */
+/** Receives changes from crm right after their commit, so that a deletion takes effect before its event arrives. */
 @ApiExcludeController()
 @Controller('internal/v1/links')
 export class LinksController {

@@ -37,11 +37,11 @@ describe('the copy of crm’s links', () => {
     const before = rig.asked.length;
     await rig.tell(TOPICS.links, link.memberRef, MemberLinkChangedSchema, null);
     expect(await wallet(link.memberRef)).toBe(404);
-    // what was said before the end and is heard of after it
+    // a change from before the end of the link that arrives after it
     await rig.tellLink({ ...link, version: 7n });
     expect(await wallet(link.memberRef)).toBe(404);
     expect(rig.asked.slice(before)).toEqual([]);
-    // nor does the end of somebody nobody knows harm
+    // the end of an unknown link has no effect
     await rig.tell(TOPICS.links, randomRef('mb'), MemberLinkChangedSchema, null);
   });
 
@@ -59,7 +59,7 @@ describe('the copy of crm’s links', () => {
     const listening = `pid from pg_stat_activity where application_name = 'hezong-listen-member_link' and datname = current_database()`;
     const [{ pid }] = await rig.dataSource.query(`select ${listening}`);
     await rig.dataSource.query('select pg_terminate_backend($1)', [pid]);
-    // who listens again has forgotten everything
+    // a listener that reconnects starts with an empty cache
     const again = `select ${listening} and pid <> $1 and query ilike 'listen%' and state = 'idle'`;
     while ((await rig.dataSource.query(again, [pid])).length === 0) await sleep(20);
     await sleep(50);

@@ -1,14 +1,15 @@
 import type { MemberLink, MemberLinks } from '#libs/directory';
 
-/** Kept with the key of what a brand reported. */
+/** Stored with the key of a brand's report. */
 export interface WalletTold {
-  /** The member was the brand's no more, so that it is not told of the wallet. */
+  /** The member was no longer the brand's, so the brand is not told about the wallet. */
   left?: true;
 }
 
 /**
- * Whether the brand of a memberRef may be told of a wallet: not once the member has left it or has another wallet, nor where nobody can say.
- * What it reports of earlier business is taken all the same. Kept with the key, so that a repeat is told neither more nor less.
+ * Whether the brand of a memberRef may be told about a wallet. It may not once the member has left the brand or has another wallet,
+ * nor if this cannot be determined. Its reports of earlier business are accepted in any case. The result is stored with the key, so
+ * that a repeat gets the same answer.
  */
 export async function toldOf(
   links: Pick<MemberLinks, 'find'>,

@@ -17,7 +17,7 @@ import type { OrderDelivery } from './delivery.js';
 import type { DeliveryAnswer } from './orders.answers.js';
 import { PurchasesService } from './purchases.service.js';
 
-/** Takes in that the goods of an order reached the buyer: points that waited for it can be spent. */
+/** Records the delivery of an order: points that waited for it become spendable. */
 @Injectable()
 export class DeliveriesService {
   constructor(

@@ -8,15 +8,16 @@ export interface OrderDelivery {
   occurredAt: Date;
 }
 
-/** Since when points that waited for a delivery count as spendable, and by how many days their end moves. */
+/** The instant from which points that waited for a delivery are spendable, and the days by which their expiry moves. */
 export interface Freed {
   freeFrom: Date;
   lateDays: number;
 }
 
 /**
- * Points come free as of the delivery: never before the order, no further back than the contract takes reports (`earliest`, null for
- * no bound). A report that comes days later costs the member none of them: the end of the points moves by as many local days.
+ * Works out when points become spendable after a delivery: not before the order, and no earlier than the contract accepts reports
+ * (`earliest`, null for no bound). A late report does not shorten the points' life: their expiry moves by the same number of local
+ * days.
  */
 export function freedBy(deliveredAt: Date, orderedAt: Date, earliest: Date | null, now: Date, zone: string): Freed {
   const since = Math.max(deliveredAt.getTime(), orderedAt.getTime(), earliest?.getTime() ?? 0);

@@ -1,8 +1,8 @@
-/** Work of one key, one after the other, in the order it came; other keys wait for nobody. */
+/** Runs work of the same key one after another, in order of arrival; different keys do not wait for each other. */
 export class InTurn {
   private readonly last = new Map<string, Promise<void>>();
 
-  /** Does the work when all that came before it for the key has ended, however it ended. */
+  /** Runs the work after all earlier work of the key has ended, whether or not it succeeded. */
   async take<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.last.get(key);
     let done: () => void = () => undefined;

@@ -14,9 +14,9 @@ import type { OrderDocument } from './order.js';
 type ReturnedLine = [lineId: string, quantity: number, net: number];
 
 interface EventRow extends EventPlace {
-  /** Null for a posting that brings no order. */
+  /** Null for a posting without an order. */
   readonly id: string | null;
-  /** Of the order that a return or delivery belongs to; null for the order itself. */
+  /** Id of the order that a return or delivery belongs to; null for the order itself. */
   readonly purchase_id: string | null;
   readonly brand: string;
   readonly store: string | null;
@@ -33,13 +33,13 @@ interface EventRow extends EventPlace {
   readonly traceparent: string | null;
 }
 
-/** An order's first posting stands for both. */
+/** An order can have a spendable and a pending posting; only its first one counts as its event. */
 const ORDER_OF_POSTING = `o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id and p.kind in ('accrual', 'accrual_pending')`;
 
 /**
- * Orders, their returns and their deliveries as events, read from the rows that the books keep anyway: what is committed is published,
- * without a second write. An order that earned something is found by its posting. One sequence runs through all tables, so an order
- * comes before what happens to it.
+ * Publishes orders, returns and deliveries as events, read from rows that the books store anyway: what is committed is published,
+ * without a second write. An order that earned points is found by its posting. All tables share one sequence, so an order comes
+ * before its returns and deliveries.
  */
 @Injectable()
 export class OrderEventsSource implements RelaySource {

@@ -43,7 +43,7 @@ const bought = fc
     return { stored, points: earning.points };
   });
 
-/** Cuts each line's whole into slices by the given cut marks; slices of different lines are then shuffled. */
+/** Cuts each line in two at the given percentage; the slices of different lines are then shuffled. */
 function slices(lines: OrderLine[], cuts: number[]): ReturnLine[] {
   return lines.flatMap((line, index) => {
     const cut = BigInt(cuts[index % cuts.length] ?? 0);
@@ -142,7 +142,7 @@ describe('the rule of returns with a rank’s bonus', () => {
           let lines = stored;
           let before = partsOf(lines, byId, 'aurora', tier);
           const bonus = sum(before) - targetOf(lines, byId).points;
-          // as bought, the seller owes the base and the funder what the rank adds
+          // before any return, the seller owes the base and the funder owes the tier bonus
           if (tier.funder === 'operator') expect(before[1]?.points).toBe(bonus);
           for (const part of parts) {
             lines = applyReturn(lines, [part]);

@@ -21,13 +21,13 @@ import type { OrderReturnAnswer } from './orders.answers.js';
 import type { Purchase } from './purchases.repository.js';
 import { PurchasesService } from './purchases.service.js';
 
-/** Returns of one order that other instances overtake are recomputed this often before the caller is asked to repeat. */
+/** Attempts to recompute a return after another instance posted a return of the same order; then the caller is asked to repeat. */
 const ATTEMPTS = 10;
 
-/** So long a return waits for others of its order, ms. */
+/** How long a return waits for others of its order, ms. */
 const PATIENCE_MS = 8_000;
 
-/** Kept with the return's key for replays. */
+/** Stored with the return's key for replays. */
 interface ReturnTemplate extends WalletTold {
   reversed: number;
 }
@@ -35,7 +35,7 @@ interface ReturnTemplate extends WalletTold {
 /** Takes back what returned goods had earned, by the rule of returns. */
 @Injectable()
 export class OrderReturnsService {
-  /** Each return is worked out from what those before it left, so side by side all but one would be in vain. */
+  /** Returns of one order run in turn: each depends on what the previous ones left, so of concurrent ones all but one would fail. */
   private readonly orders = new InTurn();
 
   constructor(
@@ -95,7 +95,7 @@ export class OrderReturnsService {
       const purchase = await this.purchases.find(brand, orderExternalId);
       checkFacts(seller, { occurredAt: back.occurredAt, follows: purchase.occurredAt }, now);
       const outcome = await this.postings.reverse(await this.reversal(purchase, back, now, content, transportKey));
-      // another return of this order came first: what this one takes back has to be worked out anew
+      // another return of this order was posted first, so the points to take back must be recomputed
       if (outcome.verdict !== 'stale') return outcome;
     }
     return fail('queue_full', { detail: 'Other returns of this order are under way.', retryAfter: 1 });
@@ -110,7 +110,7 @@ export class OrderReturnsService {
   ): Promise<AccrualReversal> {
     const { brand, document } = purchase;
     const before = linesOf(document, purchase.returned);
-    // a repeat finds its own goods gone already and is refused here: then its first answer is looked up
+    // a repeat is refused here, because its goods are already returned; its first answer is then looked up
     const after = applyReturn(before, back.lines);
     const byId = await this.rules.byId(
       brand,

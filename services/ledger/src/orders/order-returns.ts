@@ -7,7 +7,7 @@ import type { RuleVersion } from '../rules/rule.js';
 import type { TierBenefit } from '../tiers/tier.js';
 import { bonusKept, multipliedPoints } from '../tiers/tier-bonus.js';
 
-/** A line of a stored order: what was bought, what has come back, and the rule that took it. */
+/** A line of a stored order: what was bought, what has been returned, and the rule that applied. */
 export interface OrderLine {
   lineId: string;
   category: string;
@@ -15,11 +15,10 @@ export interface OrderLine {
   net: bigint;
   returnedQuantity: bigint;
   returnedNet: bigint;
-  /** Version of the earning rule that took the line; null where none did. */
+  /** Version of the earning rule that applied to the line; null if none did. */
   ruleId: string | null;
 }
 
-/** A line of a return. */
 export interface ReturnLine {
   lineId: string;
   quantity: bigint;
@@ -34,8 +33,9 @@ export interface OrderReturn {
 }
 
 /**
- * The lines of an order after a return. Refuses (`return_exceeds_purchase`) more than was bought, by line, quantity
- * or net, with a pointer into the return's lines.
+ * Returns the lines of an order after a return.
+ * @throws DomainError `return_exceeds_purchase` if more is returned than was bought, by line, quantity or net, with pointers into
+ * the return's lines
  */
 export function applyReturn(lines: readonly OrderLine[], returned: readonly ReturnLine[]): OrderLine[] {
   const known = new Map(lines.map((line) => [line.lineId, line]));
@@ -67,7 +67,7 @@ export function applyReturn(lines: readonly OrderLine[], returned: readonly Retu
   });
 }
 
-/** What an order has earned for good with the lines it has left, under the rule versions it was posted with. */
+/** What an order has earned on its remaining lines, under the rule versions it was posted with. */
 export function targetOf(lines: readonly OrderLine[], rules: ReadonlyMap<string, RuleVersion>): Earning {
   return earn(
     lines.map(({ lineId, category, net, returnedNet }) => ({ lineId, category, net: net - returnedNet })),
@@ -75,15 +75,14 @@ export function targetOf(lines: readonly OrderLine[], rules: ReadonlyMap<string,
   );
 }
 
-/** Points of one issuer. */
 export interface IssuedPart {
   issuer: string;
   points: bigint;
 }
 
 /**
- * Who owes how much of an order with the lines it has left: the seller the base points, and the funder what the member's rank adds.
- * Together they are the multiplied points of what is left; neither part ever grows with a return, both end at zero.
+ * Each issuer's share of an order with its remaining lines: the seller owes the base points, the funder owes the tier bonus.
+ * Together they are the multiplied points of the remaining lines. Neither share grows with a return; both end at zero.
  */
 export function partsOf(
   lines: readonly OrderLine[],
@@ -112,7 +111,7 @@ export function partsOf(
   ];
 }
 
-/** What a return takes back, issuer by issuer. */
+/** What a return takes back, per issuer. */
 export function reversedParts(before: readonly IssuedPart[], after: readonly IssuedPart[]): IssuedPart[] {
   const left = new Map(after.map(({ issuer, points }) => [issuer, points]));
   return before

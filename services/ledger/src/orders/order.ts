@@ -11,7 +11,6 @@ import type { TierBenefit } from '../tiers/tier.js';
 import { bonusOn, bonusTrace } from '../tiers/tier-bonus.js';
 import type { OrderLine } from './order-returns.js';
 
-/** A line as it was bought. */
 export interface BoughtLine {
   lineId: string;
   sku: string | null;
@@ -21,14 +20,14 @@ export interface BoughtLine {
   net: bigint;
 }
 
-/** Who claims to have brought the order, as told at the checkout. */
+/** The claimed referral of the order, as reported at the checkout. */
 export interface OrderReferral {
   code: string | null;
   guide: string | null;
   click: string | null;
 }
 
-/** `in_store`: the buyer has the goods; `delivery`: once a delivery is reported. */
+/** `in_store`: the buyer has the goods; `delivery`: the buyer has them once a delivery is reported. */
 export type Fulfilment = 'in_store' | 'delivery';
 
 /** A purchase as a brand reports it. */
@@ -39,18 +38,18 @@ export interface Order {
   occurredAt: Date;
   currency: string;
   campaign: string | null;
-  /** Authorization of the points that paid the rest, as the brand knows it. */
+  /** Authorization of the points that paid the rest, by its public id. */
   authorizationId: string | null;
   referral: OrderReferral | null;
   fulfilment: Fulfilment;
   lines: readonly BoughtLine[];
 }
 
-/** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they expire. */
+/** Points that one rule, or a tier bonus on it, gives for an order, with the times they become spendable and expire. */
 export interface PlannedLot {
   ruleId: string;
   reason: Extract<NetworkReason, 'purchase' | 'tier_bonus'>;
-  /** Who owes them: the selling brand where it is not said. */
+  /** Who owes the points; the selling brand if absent. */
   issuer?: string;
   points: bigint;
   /** Pending until the goods are delivered. */
@@ -59,24 +58,24 @@ export interface PlannedLot {
   expiresAt: Date | null;
 }
 
-/** What an order gives, before it is posted. */
+/** What an order gives, before posting. */
 export interface OrderPlan {
   earning: Earning;
-  /** The rank whose multiplier counts, also where rounding left it nothing to add. */
+  /** The tier whose multiplier applies, even if rounding left no points to add. */
   tier: TierBenefit | null;
-  /** Points that the rank adds, part of `points`. */
+  /** Points of the tier bonus, included in `points`. */
   bonus: bigint;
   points: bigint;
   trace: string[];
   lots: PlannedLot[];
-  /** Points that can be spent at once. */
+  /** Points spendable immediately. */
   earned: bigint;
   /** Points that become spendable later, at the latest at `availableAt`. */
   pending: bigint;
   availableAt: Date | null;
 }
 
-/** Works out what an order gives at `now`: one lot for each rule that gives points, and one for what the member's rank adds to it. */
+/** Works out what an order gives at `now`: one lot for each rule that gives points, and one for each tier bonus on it. */
 export function planOrder(
   order: Order,
   rules: readonly RuleVersion[],
@@ -120,7 +119,7 @@ interface LotPart {
   issuer?: string;
 }
 
-/** What a rank adds: rule by rule, as each has its own rounding, end and waiting time. */
+/** The tier bonus, per rule: each has its own rounding, expiry and waiting time. */
 function bonusesOf({ byRule }: Earning, tier: TierBenefit): LotPart[] {
   const multiplier = Decimal.parse(tier.multiplier);
   const issuer = tier.funder === 'operator' ? { issuer: OPERATOR } : {};
@@ -145,7 +144,7 @@ function plannedLot({ rule, points, reason, issuer }: LotPart, order: Order, zon
   };
 }
 
-/** A line in the stored document of an order; `rule` is the version that took it. */
+/** A line in the stored document of an order; `rule` is the version that applied. */
 interface DocumentLine {
   lineId: string;
   sku: string | null;
@@ -156,7 +155,7 @@ interface DocumentLine {
   points: number;
 }
 
-/** An order as it is kept forever, so that returns can recompute it and the brand can read it. */
+/** An order as stored permanently, so that returns can be recomputed and the brand can read it. */
 export interface OrderDocument {
   memberRef: string;
   storeRef: string | null;
@@ -167,17 +166,17 @@ export interface OrderDocument {
   pending: number;
   lines: DocumentLine[];
   trace: string[];
-  /** The rank whose multiplier returns are worked out with, and what it added to the points of the lines; absent without one. */
+  /** The tier by whose multiplier returns are computed, and the points it added per line; absent if there was none. */
   tier?: TierBenefit;
   bonus?: number;
   referral?: OrderReferral;
   fulfilment?: Fulfilment;
 }
 
-/** What has come back of an order so far, by line: quantity and net. */
+/** What has been returned of an order so far, by line: quantity and net. */
 export type ReturnedLines = Readonly<Record<string, [quantity: number, net: number]>>;
 
-/** `authorizationId` is the uuid of the authorization that the order names. */
+/** `authorizationId` is the uuid of the order's authorization. */
 export function documentOf(order: Order, plan: OrderPlan, authorizationId: string | null): OrderDocument {
   return {
     memberRef: order.memberRef,
@@ -206,12 +205,12 @@ function benefitOf({ tier, rank, multiplier, funder, ladderVersion }: TierBenefi
   return { tier, rank, multiplier, funder, ladderVersion };
 }
 
-/** What has come back of one line. Its name is the brand's own, whatever that is. */
+/** What has been returned of one line. Line ids are arbitrary text of the brand. */
 export function returnedOfLine(returned: ReturnedLines | null, lineId: string): [quantity: number, net: number] {
   return (returned !== null && Object.hasOwn(returned, lineId) ? returned[lineId] : undefined) ?? [0, 0];
 }
 
-/** The lines of a stored order with what has come back of them. */
+/** The lines of a stored order with what has been returned of each. */
 export function linesOf(document: OrderDocument, returned: ReturnedLines | null): OrderLine[] {
   return document.lines.map(({ lineId, category, quantity, net, rule }) => {
     const [returnedQuantity, returnedNet] = returnedOfLine(returned, lineId);
@@ -227,7 +226,7 @@ export function linesOf(document: OrderDocument, returned: ReturnedLines | null)
   });
 }
 
-/** What has come back of an order, in the form it is stored in. */
+/** What has been returned of an order, in stored form. */
 export function returnedOf(lines: readonly OrderLine[]): ReturnedLines {
   return Object.fromEntries(
     lines

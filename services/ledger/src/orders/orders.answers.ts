@@ -4,7 +4,7 @@ import type { AnswerOf } from '#libs/http';
 const { object, named, text, points, list, maybe, instant, minor, texts } = shape;
 
 export const ORDER_ANSWER = named('OrderAnswer', {
-  // null when the order was only simulated
+  // null if the order was only simulated
   id: maybe(text),
   externalId: text,
   memberRef: text,
@@ -38,14 +38,14 @@ export const ORDER = named('Order', {
   trace: texts,
 });
 
-// null where the member is the brand's no more
+// null if the member is no longer the brand's
 const TOLD_WALLET = maybe(object({ available: points }));
 
 export const DELIVERY_ANSWER = named('DeliveryAnswer', {
   id: text,
   externalId: text,
   occurredAt: instant,
-  // what waited for the delivery: what can be spent since, and what was past its end
+  // points that waited for the delivery: those now spendable, and those already expired
   points: object({ released: points, expired: points }),
   wallet: TOLD_WALLET,
 });

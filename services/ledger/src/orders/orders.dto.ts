@@ -17,7 +17,7 @@ import type { OrderDelivery } from './delivery.js';
 import type { Order, OrderReferral } from './order.js';
 import type { OrderReturn } from './order-returns.js';
 
-/** The most money of one order, minor units: sums over millions of orders still fit into 64 bits wherever they are kept. */
+/** Most money of one order, in minor units: sums over millions of orders still fit into 64 bits. */
 const MOST = 1_000_000_000_000n;
 
 /** Categories are the brand's own words; real tills send empty ones. */
@@ -132,7 +132,7 @@ export class OrderReturnDto {
   lines!: ReturnLineDto[];
 }
 
-/** The order in a body whose fields are each in order; refuses what is wrong between them. */
+/** Builds the order from a body whose fields are valid one by one; refuses contradictions between them. */
 export function orderFrom(body: OrderDto): Order {
   const faults = repeatedLines(body.lines);
   body.lines.forEach(({ quantity, net }, index) => {
@@ -173,12 +173,12 @@ function referralFrom(said: OrderDto['referral']): OrderReferral | null {
   return code === null && guide === null && click === null ? null : { code, guide, click };
 }
 
-/** The delivery in a body whose fields are each in order. */
+/** Builds the delivery from a body whose fields are valid one by one. */
 export function deliveryFrom(body: DeliveryDto): OrderDelivery {
   return { externalId: body.externalId, occurredAt: instantFrom(body.occurredAt) };
 }
 
-/** The return in a body whose fields are each in order; refuses what is wrong between them. */
+/** Builds the return from a body whose fields are valid one by one; refuses contradictions between them. */
 export function orderReturnFrom(body: OrderReturnDto): OrderReturn {
   const faults = repeatedLines(body.lines);
   if (faults.length > 0) fail('validation_failed', { errors: faults });

@@ -78,7 +78,7 @@ describe('orders over HTTP', () => {
       const first = await post(body);
       await post(order('A-1003'));
       const { campaign: _, authorizationId: __, ...shorter } = body;
-      // the same content said otherwise is the same content
+      // a different form of the same content counts as the same content
       const again = await post({ ...shorter, occurredAt: '2026-03-02T00:00:00Z' });
       expect([again.status, again.text]).toEqual([first.status, first.text]);
       expect(again.headers.get('idempotency-replayed')).toBe('true');
@@ -431,7 +431,7 @@ describe('orders over HTTP', () => {
   it('one key for two members at once has one effect; all others hear of a conflict', async () => {
     const pair = [memberRef, ...Array.from({ length: 3 }, () => rig.member('aurora').memberRef)];
     for (let round = 0; round < 10; round += 1) {
-      // half of them share what the order is called, half the Idempotency-Key
+      // half of the rounds share the externalId, the others share the Idempotency-Key
       const answers = await Promise.all(
         pair.map((ref, n) => {
           const body = order(round % 2 === 0 ? `K-${round}` : `K-${round}-${n}`, { memberRef: ref });
@@ -446,7 +446,7 @@ describe('orders over HTTP', () => {
 
   it('a return hears of its order’s rules wherever it arrives, also where nobody has heard of them yet', async () => {
     const get = <T>(type: new (...needs: never[]) => T): T => rig.service.app.get(type, { strict: false });
-    // another process, which misses what is told of new rules
+    // another process that misses notices of new rules
     const book = new RuleBookService(
       rig.service.app.get(CONFIG, { strict: false }),
       rig.dataSource,

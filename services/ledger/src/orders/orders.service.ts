@@ -25,19 +25,19 @@ import { documentOf, planOrder } from './order.js';
 import type { Order, OrderDocument, OrderPlan } from './order.js';
 import type { OrderAnswer } from './orders.answers.js';
 
-/** An order with all that was found out about it. */
+/** An order with the data loaded for it. */
 interface Prepared {
   brand: Brand;
   link: MemberLink;
   plan: OrderPlan;
-  /** The uuid of the authorization that it names. */
+  /** The uuid of the order's authorization. */
   authorizationId: string | null;
   now: Date;
 }
 
 /**
- * Takes purchases in. This is the network's busiest path: members, brands and rules come from memory, and one call of
- * the ledger core is all the database work there is.
+ * Records purchases. This is the network's busiest path: members, brands and rules come from memory, and one call of the ledger core
+ * is the only database work.
  */
 @Injectable()
 export class OrdersService {
@@ -56,7 +56,7 @@ export class OrdersService {
     private readonly issuances: IssuanceService,
   ) {}
 
-  /** Posts what an order earns and answers it. */
+  /** Posts an order's points and returns the answer. */
   async accept(
     slug: string,
     client: string,
@@ -104,7 +104,7 @@ export class OrdersService {
     );
   }
 
-  /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
+  /** Returns the answer that the order would get, without posting. It has no id because no order is made. */
   async simulate(slug: string, order: Order): Promise<OrderAnswer> {
     const { link, plan, authorizationId } = await this.prepare(slug, order, this.clock.now());
     const numbers = await this.wallets.numbers(link.walletId);
@@ -134,7 +134,7 @@ export class OrdersService {
   }
 }
 
-/** What an order says, as a list whose order never changes: this path is too busy for sorting names. */
+/** The content of an order, as a list in a fixed order: this path is too busy for sorting names. */
 function contentOf(order: Order): Buffer {
   const { referral } = order;
   return listHash([
@@ -152,7 +152,7 @@ function contentOf(order: Order): Buffer {
   ]);
 }
 
-/** What somebody reads who is asked to agree to the order. */
+/** Details for the approver of the order. */
 function figuresOf(order: Order, { bonus }: OrderPlan): Record<string, string | number | null> {
   return {
     net: pointsToJson(order.lines.reduce((sum, { net }) => sum + net, 0n)),
@@ -208,7 +208,7 @@ function accrual(
   };
 }
 
-/** The answer from the order as it was taken in: a repeat finds it as it is kept. */
+/** Builds the answer from the order as stored, so that a repeat gets the same. */
 function answer(order: Order, id: string | null, document: OrderDocument, available: bigint): OrderAnswer {
   const { lines, pending, availableAt, trace } = document;
   const total = lines.reduce((sum, { points }) => sum + points, document.bonus ?? 0);

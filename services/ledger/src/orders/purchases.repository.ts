@@ -4,7 +4,6 @@ import type { EntityManager } from 'typeorm';
 import { claimKey } from '../postings/claim-key.js';
 import type { OrderDocument, ReturnedLines } from './order.js';
 
-/** An order as it stands now. */
 export interface Purchase {
   id: string;
   brand: string;
@@ -22,10 +21,10 @@ export interface Purchase {
   pointsReversed: bigint;
 }
 
-/** The orders that the ledger core keeps. Row security shows a brand its own alone. */
+/** The orders of the ledger core. Row security shows a brand only its own. */
 @Injectable()
 export class PurchasesRepository {
-  /** Found through the order's key, as only keys are looked up by the brand's own id. */
+  /** Finds an order through its key, because only keys are indexed by the brand's own id. */
   async find(tx: EntityManager, brand: string, externalId: string): Promise<Purchase | null> {
     const rows: Purchase[] = await tx.query(
       `select p.id, p.brand, p.wallet_id as "walletId", p.member_ref as "memberRef", p.store, p.external_id as "externalId",

@@ -10,7 +10,6 @@ import type { OrderView } from './orders.answers.js';
 import { PurchasesRepository } from './purchases.repository.js';
 import type { Purchase } from './purchases.repository.js';
 
-/** Reads a brand's own orders. */
 @Injectable()
 export class PurchasesService {
   constructor(
@@ -27,7 +26,7 @@ export class PurchasesService {
     return purchase ?? fail('not_found');
   }
 
-  /** The order as its brand reads it. */
+  /** The order as its brand sees it. */
   async view(brand: string, externalId: string): Promise<OrderView> {
     const purchase = await this.find(brand, externalId);
     const { document, returned } = purchase;

@@ -3,7 +3,7 @@ import { aLot, anAccrual, anAuthorization, LedgerFixture } from '../../test/ledg
 import type { Accrual } from './posting.js';
 import { laneOf } from './postings.service.js';
 
-/** Two wallets that post through different lanes. */
+/** Two wallets whose postings use different lanes. */
 function strangers(): [string, string] {
   const first = uuidv7();
   for (;;) {
@@ -19,7 +19,7 @@ describe('business keys', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  /** The same key for another wallet. */
+  /** The same operation and key for another wallet. */
   const underTheSameKey = (op: Accrual, walletId: string): Accrual => ({
     ...anAccrual(walletId, op.brand, [aLot(7)]),
     externalId: op.externalId,
@@ -32,7 +32,7 @@ describe('business keys', () => {
     const op = anAccrual(mine, 'aurora', [aLot(10)]);
     const first = await ledger.postings.accrue(op);
     await expect(ledger.postings.accrue(underTheSameKey(op, other))).rejects.toMatchObject(conflict);
-    // not even what is asked being the same makes another wallet's answer one's own
+    // even with the same content, another wallet does not get the first wallet's answer
     await expect(
       ledger.postings.accrue({ ...op, id: uuidv7For(other), walletId: other, lots: [] }),
     ).rejects.toMatchObject(conflict);
@@ -88,7 +88,7 @@ describe('business keys', () => {
     await expect(ledger.postings.capture({ ...missing, terms: null })).rejects.toMatchObject({ code: 'not_found' });
     const used = { ...anAccrual(wallet, 'crest', [aLot(9)]), transportKey: uuidv7() };
     await ledger.postings.accrue(used);
-    // refused for its Idempotency-Key alone: the key of the order itself is still to be had
+    // refused for its Idempotency-Key alone: the order's own key remains free
     const order = anAccrual(wallet, 'crest', [aLot(3)]);
     await expect(ledger.postings.accrue({ ...order, transportKey: used.transportKey })).rejects.toMatchObject(conflict);
     expect(await ledger.postings.accrue(order)).toMatchObject({ verdict: 'created', replayed: false });

@@ -1,10 +1,13 @@
-/** A composite type as its database knows it. */
+/** A composite type as the database defines it. */
 export interface CompositeType {
   readonly oid: number;
   readonly columns: readonly { readonly name: string; readonly type: number }[];
 }
 
-/** Values by column name; what no layer has is null. Several layers make one row, the first that knows a column gives it. */
+/**
+ * Values by column name; a column missing in all layers is null. Several layers form one row, and the first layer with the column
+ * wins.
+ */
 export type Layers = readonly Readonly<Record<string, unknown>>[];
 
 const BOOL = 16;
@@ -16,15 +19,15 @@ const TIMESTAMPTZ = 1184;
 const UUID = 2950;
 const TEXT = 25;
 const TEXT_ARRAY = 1009;
-/** The zero of PostgreSQL's binary timestamps in Unix ms. */
+/** Epoch of PostgreSQL's binary timestamps, in Unix ms. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 const TWO_32 = 0x1_0000_0000;
 const DASH = 45;
-/** Values of hexadecimal digits by their character codes. */
+/** Values of hexadecimal digits by character code. */
 const DIGITS = Uint8Array.from({ length: 103 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
 
 /**
- * An array of composites in PostgreSQL's binary format (array_recv, record_recv): nothing is escaped, and nothing is parsed from text.
+ * Encodes an array of composites in PostgreSQL's binary format (array_recv, record_recv): no escaping, and no parsing of text.
  * Source: src/backend/utils/adt/arrayfuncs.c and rowtypes.c of PostgreSQL.
  */
 export function compositeArray(type: CompositeType, rows: readonly Layers[]): Buffer {
@@ -58,7 +61,7 @@ function valueOf(row: Layers, name: string): unknown {
   return null;
 }
 
-/** False for null. */
+/** Writes a value; returns false for null. */
 function writeValue(out: BinaryWriter, type: number, value: unknown): boolean {
   if (value === null) return false;
   switch (type) {
@@ -88,13 +91,13 @@ function writeValue(out: BinaryWriter, type: number, value: unknown): boolean {
       out.texts(value as readonly string[]);
       break;
     default:
-      // text, json and enums have the same form
+      // text, json and enums have the same binary form
       out.text(value as string);
   }
   return true;
 }
 
-/** Grows as needed; lengths are filled in once they are known. */
+/** A growing buffer. Lengths are filled in once known. */
 class BinaryWriter {
   private buffer: Buffer;
   private at = 0;
@@ -103,7 +106,7 @@ class BinaryWriter {
     this.buffer = Buffer.allocUnsafe(size);
   }
 
-  /** Leaves room for a length. */
+  /** Reserves space for a length. */
   begin(): number {
     this.int32(0);
     return this.at;
@@ -133,7 +136,7 @@ class BinaryWriter {
     this.at = this.buffer.writeInt32BE(value, this.at);
   }
 
-  /** A whole number within ±2^53. */
+  /** Writes an integer within ±2^53. */
   int64(value: number): void {
     this.room(8);
     this.at = this.buffer.writeInt32BE(Math.floor(value / TWO_32), this.at);
@@ -145,7 +148,7 @@ class BinaryWriter {
     this.at = this.buffer.writeBigInt64BE(value, this.at);
   }
 
-  /** With or without its dashes. Every item has a dozen, so they are read digit by digit rather than cut into pieces. */
+  /** Writes a UUID, with or without dashes. Each item has a dozen, so it is read digit by digit instead of being split. */
   uuid(value: string): void {
     this.room(16);
     for (let i = 0; i < value.length; i += 2) {
@@ -156,12 +159,12 @@ class BinaryWriter {
   }
 
   text(value: string): void {
-    // no character of UTF-16 needs more than three bytes
+    // a UTF-16 code unit needs at most three bytes
     this.room(value.length * 3);
     this.at += this.buffer.write(value, this.at, 'utf8');
   }
 
-  /** A list that is not empty. */
+  /** A non-empty list. */
   texts(values: readonly string[]): void {
     for (const head of [1, 0, TEXT, values.length, 1]) this.int32(head);
     for (const value of values) {

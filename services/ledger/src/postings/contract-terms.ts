@@ -2,21 +2,21 @@ import { Decimal, MICRO_SCALE, sha256Hex } from '#libs/kernel';
 
 import { OPERATOR } from './issuer.js';
 
-/** Who pays for points, and for how much of them. */
+/** A party that pays for points, and its share. */
 export interface Funder {
   /** A brand's slug, or `operator`. */
   readonly party: string;
-  /** Basis points; those of all funders sum to 10,000. */
+  /** Basis points; the shares of all funders sum to 10,000. */
   readonly shareBp: number;
 }
 
 /**
- * What one version of a brand's contract says about money. It is stamped on every lot that the brand issues and on every capture that
- * it makes, so that settlement never has to look for a contract that has ended or a price that has changed.
- * `micro`: millionths of a minor unit per point.
+ * The money terms of one version of a brand's contract. They are stamped on every lot that the brand issues and on every capture
+ * that it makes, so that settlement never has to look up an ended contract or a changed price. `micro`: millionths of a minor unit
+ * per point.
  */
 export interface ContractTerms {
-  /** Follows from everything below, so that it is the same wherever and whenever it is worked out. */
+  /** Derived from all fields below, so it is the same on every node. */
   readonly id: bigint;
   readonly brand: string;
   /** 0 for the operator, which has no contract with itself. */
@@ -27,12 +27,12 @@ export interface ContractTerms {
   readonly funders: readonly Funder[];
   readonly accrualMicro: bigint;
   readonly operatorFeeMicro: bigint;
-  /** Whether the operator's fee is due when points are redeemed at the brand that issued them. */
+  /** Whether the operator's fee is due when points are redeemed at their own issuer. */
   readonly feeOnOwn: boolean;
   readonly reimbursementMicro: bigint;
 }
 
-/** A contract as the terms of its brand need it. Prices are decimal strings in minor units per point. */
+/** A contract, reduced to the input for its terms. Prices are decimal strings in minor units per point. */
 export interface ContractPrices {
   readonly version: number;
   readonly currency: string;
@@ -43,10 +43,10 @@ export interface ContractPrices {
   readonly reimbursementPrice: string;
 }
 
-/** Contracts are shared by all requests and never change. */
+/** Cache by contract object: contracts are shared by all requests and immutable. */
 const known = new WeakMap<ContractPrices, ContractTerms>();
 
-/** The terms of one version of a brand's contract. The brand funds its own points alone. */
+/** The terms of one version of a brand's contract. The brand is the only funder of its points. */
 export function contractTerms(brand: string, contract: ContractPrices): ContractTerms {
   const before = known.get(contract);
   if (before?.brand === brand) return before;
@@ -65,7 +65,7 @@ export function contractTerms(brand: string, contract: ContractPrices): Contract
   return terms;
 }
 
-/** The terms of points that the operator funds: it pays whoever accepts them, and no fee to itself. */
+/** The terms of points funded by the operator: it pays the redeemer, and no fee to itself. */
 export function operatorTerms(currency: string): ContractTerms {
   return identified({
     brand: OPERATOR,
@@ -80,7 +80,7 @@ export function operatorTerms(currency: string): ContractTerms {
   });
 }
 
-/** Terms as the database keeps them, column by column. */
+/** Terms as stored in the database, column by column. */
 export function termsRow(terms: ContractTerms): Record<string, unknown> {
   return {
     id: `${terms.id}`,
@@ -101,7 +101,7 @@ function fundersText(funders: readonly Funder[]): string {
   return funders.map(({ party, shareBp }) => `${party}:${shareBp}`).join(',');
 }
 
-/** The inverse of what {@link termsRow} writes. */
+/** The inverse of {@link termsRow}. */
 export function fundersFromText(text: string): Funder[] {
   return text.split(',').map((part) => {
     const [party = '', shareBp] = part.split(':');
@@ -109,7 +109,7 @@ export function fundersFromText(text: string): Funder[] {
   });
 }
 
-/** The first eight bytes of a digest of the content; the table checks the same. */
+/** The first eight bytes of a digest of the content; the table checks the same value. */
 function identified(content: Omit<ContractTerms, 'id'>): ContractTerms {
   const { brand, contractVersion, currency, fundingMode, funders, feeOnOwn } = content;
   const { accrualMicro, operatorFeeMicro, reimbursementMicro } = content;

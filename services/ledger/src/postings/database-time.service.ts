@@ -15,7 +15,8 @@ const ahead = gauge(
 );
 
 /**
- * Holds the alliance's clock to the database's: postings of all instances, and what falls due, are of one clock, whatever a machine's own says.
+ * Keeps the alliance clock in step with the database clock: postings and due times of all instances follow one clock, whatever the
+ * machine's clock shows.
  */
 @Injectable()
 export class DatabaseTimeService implements OnModuleInit {
@@ -27,7 +28,7 @@ export class DatabaseTimeService implements OnModuleInit {
     jobs.every(EVERY_MS, DatabaseTimeService.name, () => this.compare());
   }
 
-  /** Nothing is posted before it is known. */
+  /** Compares the clocks before anything is posted. */
   async onModuleInit(): Promise<void> {
     await this.compare();
   }

@@ -21,7 +21,7 @@ import type {
 
 type Row = Record<string, unknown>;
 
-/** The columns of one item: those that every operation has, those of its kind, and its further lots; and the terms they name. */
+/** The columns of one item: common ones, those of its kind, its further lots, and the terms they refer to. */
 export interface EncodedItem {
   common: Row;
   own: Row;
@@ -29,13 +29,13 @@ export interface EncodedItem {
   terms: readonly ContractTerms[];
 }
 
-/** Points of a movement: whole, positive, and small enough for the wire. */
+/** Points of a movement: an integer, positive, within the range allowed on the wire. */
 function positive(points: bigint): number {
   if (points < 1n || points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
   return Number(points);
 }
 
-/** The columns by which an operation is known forever. */
+/** The columns of an operation's permanent key. */
 function keyColumns(
   op: OperationKey,
   kind: OperationKind,
@@ -58,7 +58,7 @@ function keyColumns(
   };
 }
 
-/** An id of one of the wallet's things: it must end as the wallet's does. */
+/** The id of a wallet's object: it must end in the same byte as the wallet's id. */
 function within(walletId: string, id: string): string {
   if (!isInCellOf(walletId, id)) throw new TypeError(`${id} is no id of a thing of wallet ${walletId}`);
   return id;
@@ -132,7 +132,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
     origin_id: op.originId ?? op.id,
-    // the one lot that most accruals have travels in the item itself
+    // most accruals have a single lot, which is sent in the item itself
     lot_id: first?.id,
     lot_points: first?.points,
     lot_pending: first?.pending,
@@ -156,7 +156,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
   };
 }
 
-/** Ordinals of the further lots within their posting: spendable and pending ones are postings of their own. */
+/** Ordinals of the further lots within their posting: spendable and pending lots have separate postings. */
 function numberWithin(lots: Row[], first: Row | undefined): Row[] {
   const next = new Map<unknown, number>([[first?.['pending'], 1]]);
   const more = lots.filter((lot) => lot !== first);
@@ -262,12 +262,12 @@ export function encodeExpiration(op: Expiration): Row {
   };
 }
 
-/** A price in minor units per point as a whole number of millionths. */
+/** Converts a price in minor units per point to integer millionths. */
 export function priceToMicro(price: string): bigint {
   return Decimal.parse(price).toScaled(MICRO_SCALE);
 }
 
-/** JSON for the database. Bigints become text; without any, which is the rule, nothing is visited one by one. */
+/** JSON for the database. Bigints become text; without any, the usual case, values are not visited one by one. */
 function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value);

@@ -23,7 +23,7 @@ describe('events of a wallet', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  /** Everything after a position, in the order it is published in. */
+  /** Reads everything after a position, in publication order. */
   const readFrom = async (
     source: RelaySource,
     start: RelayPosition,
@@ -34,7 +34,7 @@ describe('events of a wallet', () => {
     await client.query(`set hezong.brand = '*'`);
     const all: OutgoingRecord[] = [];
     let after = start;
-    // a transaction elsewhere on the server may hide the newest rows for a moment
+    // a transaction elsewhere on the server may delay the newest rows for a moment
     while ((await source.backlog(client, after)) > 0 || BigInt(after.seq) < through) {
       const { records, next } = await source.read(client, after, 3);
       if (next === after) await sleep(20);
@@ -110,7 +110,7 @@ describe('events of a wallet', () => {
     const kinds = events.filter(({ key }) => key === wallet).map(({ type }) => type.split('.')[3]);
     expect(kinds).toEqual(['recorded', 'returned', 'recorded', 'returned']);
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
-    // what brings no order is passed over for good
+    // postings without an order are skipped permanently
     expect(BigInt(end.seq)).toBe(last);
   });
 
@@ -120,7 +120,7 @@ describe('events of a wallet', () => {
     const source = new PostingEventsSource();
     const [, published] = await readFrom(source, RELAY_START);
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(2)]));
-    // as restored from a cluster that had come much further
+    // as after a restore from a cluster whose transaction ids were far higher
     const superuser = createClient(ledger.db.adminUrl, 'restore');
     await superuser.connect();
     await superuser.query('set session_replication_role = replica');
@@ -134,7 +134,7 @@ describe('events of a wallet', () => {
     await superuser.end();
     const moved = { ...published, xid: String(BigInt(published.xid) + 1_000_000_000n) };
 
-    // every session asks first where it is, so another process posts in the new epoch from its first batch on
+    // every connection first reads the cluster it is on, so another process posts in the new epoch from its first batch on
     const process = ledger.process(1);
     await process.accrue(anAccrual(wallet, 'aurora', [aLot(3)]));
     await process.accrue(anAccrual(wallet, 'aurora', [aLot(4)]));
@@ -146,7 +146,7 @@ describe('events of a wallet', () => {
     const [events, end] = await readFrom(source, moved);
     expect(await versionsOf(events, wallet)).toEqual([2, 3, 4]);
     expect(end.epoch).toBe(published.epoch + 1);
-    // the wallet's old place does not hold back the new epoch
+    // the wallet's previous position does not hold back the new epoch
     expect(BigInt(end.xid)).toBeLessThan(BigInt(moved.xid));
   });
 
@@ -169,7 +169,7 @@ describe('events of a wallet', () => {
       [wallet],
     );
     const after = rows.map((row) => [row['balance_after'], row['held_after'], row['pending_after'], row['debt_after']]);
-    // the order has a posting for its pending part as well
+    // the order has a second posting for its pending part
     expect(after[0]).toEqual([50n, 0n, 0n, 0n]);
     expect(after.slice(1)).toEqual(told);
   });

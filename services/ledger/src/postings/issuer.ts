@@ -1,2 +1,2 @@
-/** Issuer of points that the alliance's operator funds; no brand may bear this name. */
+/** Issuer of points funded by the alliance's operator; no brand may have this name. */
 export const OPERATOR = 'operator';

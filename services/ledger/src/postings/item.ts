@@ -1,7 +1,7 @@
 import type { ContractTerms } from './contract-terms.js';
 import type { PostingOutcome } from './posting.js';
 
-/** Kinds of batches: each is one prepared call of one function. */
+/** Kinds of batches: each is one prepared call of one database function. */
 export type BatchKind =
   'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'transfer' | 'settle';
 
@@ -9,29 +9,29 @@ export type BatchKind =
 export interface Item {
   readonly kind: BatchKind;
   readonly walletId: string;
-  /** Of an operation on two wallets: the one that another lane may be at work on. */
+  /** Second wallet of an operation on two wallets; another lane may be working on it. */
   readonly otherWalletId?: string | undefined;
-  /** Business key within its kind; no two of a batch may be the same. */
+  /** Business key within its kind; unique within a batch. */
   readonly key: string;
   readonly transportKey: string | null;
   readonly postedAt: Date;
-  /** Columns of the item, those that all kinds have and those of its own; its number in the batch is added when it is sent. */
+  /** Columns of the item: those of all kinds and those of its own; its number in the batch is added when it is sent. */
   readonly common: Readonly<Record<string, unknown>>;
   readonly own: Readonly<Record<string, unknown>>;
   readonly lots: readonly Readonly<Record<string, unknown>>[];
-  /** Terms that its columns name by their ids. */
+  /** Terms that its columns refer to by id. */
   readonly terms: readonly ContractTerms[];
-  /** Answer template of this request: the database sends it back on replays only. */
+  /** Answer template of this request; the database returns it only on replays. */
   readonly result: unknown;
-  /** W3C traceparent of the request, where its caller records the trace. */
+  /** W3C traceparent of the request, if its caller records the trace. */
   readonly trace?: string | null;
-  /** Real time in ms after which it must not be sent any more. */
+  /** Real time in ms after which the item must not be sent. */
   readonly deadline: number;
   readonly resolve: (outcome: PostingOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** One row of `ledger_outcome` as it comes back. */
+/** One row of `ledger_outcome`, as returned. */
 export interface OutcomeRow {
   readonly n: number;
   readonly verdict: string;
@@ -49,17 +49,20 @@ export interface OutcomeRow {
   readonly posted_at: Date;
 }
 
-/** Sends one batch in one transaction; a patient one may take longer. Rejects with the database's error, or `LostConnection`, or `NoConnection`. */
+/**
+ * Sends one batch in one transaction; a patient batch gets a longer time limit. Rejects with the database's error, `LostConnection`
+ * or `NoConnection`.
+ */
 export interface BatchRunner {
   run(kind: BatchKind, items: readonly Item[], patient?: boolean): Promise<readonly OutcomeRow[]>;
-  /** Those of the wallets that another transaction has locked; waits for none. */
+  /** Returns those of the wallets that another transaction has locked, without waiting. */
   locked(wallets: readonly string[]): Promise<readonly string[]>;
-  /** Those of the wallets that have a thousand lots or more. */
+  /** Returns those of the wallets that have a thousand lots or more. */
   large(wallets: readonly string[]): Promise<readonly string[]>;
 }
 
 /** The database could not be reached: nothing was sent. */
 export class NoConnection extends Error {}
 
-/** The connection went away after the batch was sent: it may or may not have been committed. */
+/** The connection was lost after the batch was sent: it may or may not have been committed. */
 export class LostConnection extends Error {}

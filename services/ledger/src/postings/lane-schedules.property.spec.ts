@@ -26,7 +26,7 @@ async function turns(n: number): Promise<void> {
   for (let turn = 0; turn < n; turn += 1) await new Promise((next) => setImmediate(next));
 }
 
-/** A database that does each thing once by its key, and whose answers come late, get lost, or never were asked for. */
+/** A database that processes each key once; its answers come late, get lost, or the batch never arrives. */
 class UnsteadyDatabase implements BatchRunner {
   readonly done = new Map<string, string>();
   calm = false;
@@ -79,7 +79,7 @@ class UnsteadyDatabase implements BatchRunner {
   }
 }
 
-/** What a caller of one key was told: of each attempt its answer, and whether the key was in the database then. */
+/** The answers to a caller of one key: for each attempt the answer, and whether the key was in the database then. */
 interface Told {
   readonly code: string;
   readonly there: boolean;
@@ -140,7 +140,7 @@ async function schedule(seed: number): Promise<void> {
     expect(told.at(-1)).toEqual({ code: 'done', there: true });
     const unsure = told.findIndex(({ code }) => code === 'outcome_unknown');
     const certain = told.slice(0, unsure < 0 ? told.length - 1 : unsure);
-    // whoever was told that nothing was done, and was never left unsure, was told the truth
+    // a caller that was told nothing was done, and never had an unknown outcome, was told the truth
     expect(certain.filter(({ there }) => there)).toEqual([]);
   }
   expect([...lanes, slow].map(({ depth }) => depth)).toEqual([0, 0, 0]);

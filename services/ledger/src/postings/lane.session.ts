@@ -8,7 +8,7 @@ import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
 
-/** The function of each kind of batch, and the type of its items where it is about more than their wallets. */
+/** The function of each kind of batch, and the type of its items; null if an item consists of its wallet alone. */
 const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType | null }> = {
   accrue: { name: 'ledger_accrue_v1', item: 'ledger_accrual_item' },
   reverse: { name: 'ledger_reverse_v1', item: 'ledger_reversal_item' },
@@ -38,24 +38,27 @@ type ItemType = (typeof ITEM_TYPES)[number];
 
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;
-/** How long a batch of a lane of many wallets may take at first: beyond that it is done again without what belongs to large wallets. */
+/** First time limit of a batch in a lane of many wallets. A batch that exceeds it is repeated without the items of large wallets. */
 export const HASTY_MS = 1_000;
-/** How long a batch may wait for a lock, before it goes without the wallet that has it. */
+/** How long a batch waits for a lock before it is repeated without the locked wallet. */
 const LOCK_MS = 500;
-/** So much beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
+/** Time beyond the server's own limit after which the connection counts as dead and the outcome as unknown. */
 const SILENCE_MS = 5_000;
 
 /**
- * How the posting functions are planned. One plan kept for good, as planning such a statement costs more than running it. The rest
- * keeps a plan that was made while the tables were small from scanning them when they have grown: together with sub-queries that
- * "offset 0" holds in place, every row is found through its key.
+ * Planner settings for the posting functions. Generic plans are kept, because planning such a statement costs more than running it.
+ * The other settings prevent a plan made while tables were small from scanning them after they have grown: together with sub-queries
+ * fixed by "offset 0", they make every row be found through its key.
  */
 const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_material']
   .map((setting) => `-c ${setting}=off`)
   .concat('-c plan_cache_mode=force_generic_plan')
   .join(' ');
 
-/** Accruals with at most one lot, not pending and not limited, to whatever the wallet has: a shorter statement does for batches of these. */
+/**
+ * Whether an accrual has at most one lot, not pending, without place limits and without an expected version: a shorter statement
+ * handles batches of these.
+ */
 function isPlain({ own, lots }: Item): boolean {
   return (
     lots.length === 0 &&
@@ -66,18 +69,18 @@ function isPlain({ own, lots }: Item): boolean {
   );
 }
 
-/** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
+/** Numbers of statements after which a connection makes its plans anew: they may date from when the tables were nearly empty. */
 const REPLAN_AFTER = new Set([10, 100, 1_000, 10_000]);
 
-/** Postings written, replays not counted. */
+/** Postings written, without replays. */
 export const posted = counter('hezong_ledger_postings_total', 'Postings written, by kind of operation.', ['kind']);
 
-/** A connection of its own that is opened when needed and opened again after it was lost. */
+/** A dedicated connection, opened on demand and reopened after it was lost. */
 export class LaneSession implements BatchRunner {
   private client: pg.Client | null = null;
   private types: ReadonlyMap<string, CompositeType> = new Map();
   private statements = 0;
-  /** Brands whose accounts are known to be open, and terms that are known to be filed. */
+  /** Brands whose accounts are known to exist, and terms known to be stored. */
   private readonly brands = new Set<string>();
   private readonly terms = new Set<bigint>();
 
@@ -98,7 +101,7 @@ export class LaneSession implements BatchRunner {
     try {
       return await this.runWithin(kind, items);
     } finally {
-      // on a lost connection there is nothing left to reset; what became of the batch is known by now
+      // on a lost connection there is nothing to reset; the outcome of the batch is already known
       if (this.client !== null) await this.limit(this.statementMs).catch(() => this.close());
     }
   }
@@ -146,7 +149,10 @@ export class LaneSession implements BatchRunner {
     await this.query('ledger-limit', `select set_config('statement_timeout', $1, false)`, [String(ms)]);
   }
 
-  /** Opens the accounts of brands and files terms not seen before, each in a transaction of its own: no lock of it lasts while a batch runs. */
+  /**
+   * Opens accounts of new brands and stores new terms, each in its own transaction, so that none of its locks lasts while a batch
+   * runs.
+   */
   private async open(items: readonly Item[]): Promise<void> {
     if (this.client === null) await this.connect();
     const fresh = new Set<string>();
@@ -173,7 +179,10 @@ export class LaneSession implements BatchRunner {
     for (const id of terms.keys()) this.terms.add(id);
   }
 
-  /** Lets the database keep the traces of the batch beside its postings. A wallet stands in a batch once, so it names its item. */
+  /**
+   * Passes the traces of the batch to the database, to be stored with its postings. A wallet appears once per batch, so it identifies
+   * its item.
+   */
   private async traced(traces: string, send: () => Promise<OutcomeRow[]>): Promise<OutcomeRow[]> {
     const set = (value: string): Promise<unknown> =>
       this.query('ledger-traces', `select set_config('hezong.traces', $1, false)`, [value]);
@@ -181,12 +190,15 @@ export class LaneSession implements BatchRunner {
     try {
       return await send();
     } finally {
-      // on a lost connection there is nothing left to reset
+      // on a lost connection there is nothing to reset
       if (this.client !== null) await set('');
     }
   }
 
-  /** Rows of an item type as a parameter. @throws NoConnection */
+  /**
+   * Encodes rows of an item type as a parameter.
+   * @throws NoConnection
+   */
   async composites(type: ItemType, rows: readonly Layers[]): Promise<Buffer> {
     if (this.client === null) await this.connect();
     const known = this.types.get(type);
@@ -194,7 +206,10 @@ export class LaneSession implements BatchRunner {
     return compositeArray(known, rows);
   }
 
-  /** One prepared statement. @throws NoConnection, LostConnection, or the database's error */
+  /**
+   * Runs one prepared statement.
+   * @throws NoConnection, LostConnection, or the database's error
+   */
   async query<Row>(name: string, text: string, values: unknown[]): Promise<Row[]> {
     const client = this.client ?? (await this.connect());
     try {
@@ -238,7 +253,7 @@ export class LaneSession implements BatchRunner {
     try {
       await client.connect();
       await client.query('select ledger_enter_v1()');
-      // they may differ from those of a server that was there before
+      // they may differ from those of the previous server
       this.types = await compositeTypes(client, ITEM_TYPES);
       await client.query(`set statement_timeout = ${this.statementMs}`);
     } catch (error) {
@@ -247,7 +262,7 @@ export class LaneSession implements BatchRunner {
     }
     this.client = client;
     this.statements = 0;
-    // it may be a server that was restored to before they were written
+    // the server may have been restored to a time before they were written
     this.brands.clear();
     this.terms.clear();
     return client;
@@ -260,7 +275,7 @@ export class LaneSession implements BatchRunner {
   }
 }
 
-/** Reads the columns of composite types from the catalogue, so that they are written down in one place: the migrations. */
+/** Reads the columns of composite types from the catalogue, so that they are defined in one place: the migrations. */
 async function compositeTypes(client: pg.Client, names: readonly string[]): Promise<Map<string, CompositeType>> {
   const { rows } = await client.query<{ name: string; oid: number; column: string; type: number }>(
     `select t.typname as name, t.oid, a.attname as column, a.atttypid as type

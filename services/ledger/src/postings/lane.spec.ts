@@ -5,7 +5,7 @@ import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
 import { Lane, LargeWallets } from './lane.js';
 import type { PostingOutcome } from './posting.js';
 
-/** A database that keeps what it is sent, and whose answers wait until the test lets them go. */
+/** A database that records what it is sent and holds its answers until the test releases them. */
 class FakeDatabase implements BatchRunner {
   readonly batches: { kind: BatchKind; keys: string[] }[] = [];
   readonly patient: string[][] = [];

@@ -4,39 +4,39 @@ import { LostConnection, NoConnection } from './item.js';
 import type { BatchRunner, Item, OutcomeRow } from './item.js';
 import { outcomeOf } from './outcome.js';
 
-/** Items of one call at most. */
+/** Most items of one call. */
 export const BATCH_LIMIT = 200;
 const RETRIES = 3;
-/** When a wallet that somebody else has locked is looked at again: first, and at most this much later each time. Milliseconds. */
+/** Delays before a locked wallet is tried again: the first one, and the longest. Milliseconds. */
 const ASIDE_MS = 25;
 const ASIDE_MOST_MS = 400;
-/** A batch that took longer may have had a large wallet in it. */
+/** A batch that takes longer may contain a large wallet. */
 const SLOW_MS = 250;
-/** Large wallets that are remembered. */
+/** Most large wallets to remember. */
 const LARGE_MOST = 10_000;
 
-/** What a lane takes from outside, so that tests can play the world. */
+/** The outside dependencies of a lane, replaceable in tests. */
 export interface LaneWorld {
   /** Real time, ms. */
   readonly now: () => number;
-  /** Ends early when the signal aborts. */
+  /** Pauses; ends early when the signal aborts. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   /** [0, 1) */
   readonly random: () => number;
-  /** Told after each committed batch. */
+  /** Called after each committed batch. */
   readonly committed: () => void;
 }
 
-/** A wallet that somebody else has locked, and what waits for it. */
+/** A wallet locked by another transaction, and the items that wait for it. */
 interface Aside {
   items: Item[];
-  /** When to look again. */
+  /** Time of the next try. */
   at: number;
   waitMs: number;
 }
 
-/** A lane of their own for wallets with very many lots: what is done in them takes long, and holds up only each other. */
+/** A separate lane for wallets with very many lots: their operations take long and should delay only each other. */
 export class LargeWallets {
   private readonly wallets = new Set<string>();
 
@@ -59,11 +59,12 @@ export class LargeWallets {
 }
 
 /**
- * One queue before one connection. While a batch is under way everything else waits and becomes the next batch; when the lane is
- * free an item goes at once. No timer: batches grow with the load alone. A batch holds one kind of operation, no wallet twice
- * and no key twice, so inside the database every item stands on a row of its own. A wallet that somebody else has locked is put aside
- * at the first time-out, with all that is for it, and holds up nobody: it is looked at again until it is free, or the callers' time is over.
- * What takes longer than the runner lets it, and is for a large wallet, goes to the lane of those, as does all that comes for it later.
+ * One queue for one connection. While a batch is under way, new items wait and form the next batch; when the lane is free, an item
+ * is sent immediately. There is no timer: batches grow with the load alone. A batch holds one kind of operation, and no wallet or
+ * key twice, so that in the database every item has a row of its own. A wallet locked by another transaction is put aside at the
+ * first time-out with all its items, so that it delays no others. It is tried again until it is free or the items' deadlines pass.
+ * Items of large wallets that exceed the runner's time limit go to the lane of large wallets, as do all later items of those
+ * wallets.
  */
 export class Lane {
   private queue: Item[] = [];
@@ -77,7 +78,7 @@ export class Lane {
     private readonly runner: BatchRunner,
     private readonly world: LaneWorld,
     private readonly capacity: number,
-    /** Null for the lane of the large wallets itself. */
+    /** Null in the lane of large wallets. */
     private readonly large: LargeWallets | null = null,
   ) {}
 
@@ -87,7 +88,7 @@ export class Lane {
     return depth;
   }
 
-  /** Takes the item, or refuses with `queue_full`. */
+  /** Queues the item, or rejects it with `queue_full`. */
   enqueue(item: Item): void {
     if (this.large?.has(item) === true) {
       this.large.lane.enqueue(item);
@@ -114,7 +115,7 @@ export class Lane {
   }
 
   private async work(): Promise<void> {
-    // one turn of the loop: what arrives together goes together
+    // one turn of the event loop, so that items that arrive together form one batch
     await new Promise((resolve) => setImmediate(resolve));
     while (this.queue.length > 0 || this.aside.size > 0) {
       if (this.aside.size > 0) await this.lookAgain();
@@ -127,7 +128,7 @@ export class Lane {
     for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  /** The oldest item and whatever may go with it; the order of the rest stays. */
+  /** Takes the oldest item and all others that fit with it; the rest keep their order. */
   private take(): Item[] {
     const now = this.world.now();
     const batch: Item[] = [];
@@ -187,7 +188,7 @@ export class Lane {
       } else if (this.large !== null && !patient && isTimedOut(error)) {
         await this.sendSmall(batch, this.large);
       } else if (batch.length > 1 || only === undefined) {
-        // one poisoned item must not fail the others
+        // one failing item must not fail the others
         for (const item of batch) await this.send([item], patient);
       } else {
         only.reject(isOverload(error) ? new DomainError('unavailable', {}, { cause: error }) : error);
@@ -195,7 +196,7 @@ export class Lane {
     }
   }
 
-  /** A batch that took too long: what is for large wallets goes to their lane, the rest may take its time. */
+  /** After a time-out: moves items of large wallets to their lane, and sends the rest with a longer time limit. */
   private async sendSmall(batch: readonly Item[], large: LargeWallets): Promise<void> {
     await this.largeOf(batch);
     const small: Item[] = [];
@@ -212,11 +213,11 @@ export class Lane {
     try {
       this.large.remember(await this.runner.large([...new Set(batch.flatMap(walletsOf))]));
     } catch {
-      // the next slow batch finds out
+      // the next slow batch tries again
     }
   }
 
-  /** A batch that waited too long for a lock: without the wallets that somebody else has. */
+  /** After a lock time-out: puts items of locked wallets aside and sends the rest. */
   private async sendUnlocked(batch: readonly Item[]): Promise<void> {
     const locked = await this.lockedOf(batch);
     const free = batch.filter((item) => !walletsOf(item).some((wallet) => locked.has(wallet)));
@@ -226,7 +227,7 @@ export class Lane {
     }
     const [only] = free;
     if (only === undefined) return;
-    // it was something else than a wallet, or it is free by now
+    // the lock was on something other than a wallet, or the wallet is free by now
     if (batch.length === 1) this.putAside(only.walletId, only);
     else if (free.length < batch.length) await this.send(free);
     else for (const item of free) await this.send([item]);
@@ -239,7 +240,7 @@ export class Lane {
     else known.items.push(item);
   }
 
-  /** Takes wallets that are free again back into the queue, before what came later; refuses what has waited beyond its deadline. */
+  /** Returns items of wallets that are free again to the head of the queue; rejects items past their deadline. */
   private async lookAgain(): Promise<void> {
     const now = this.world.now();
     for (const [wallet, aside] of this.aside) {
@@ -266,12 +267,12 @@ export class Lane {
     this.queue = [...back, ...this.queue];
   }
 
-  /** Wallets of the items that somebody else has locked; none where that cannot be said. */
+  /** Returns the wallets of the items that another transaction has locked; empty if this cannot be determined. */
   private async lockedOf(items: readonly Item[]): Promise<ReadonlySet<string>> {
     try {
       return new Set(await this.runner.locked([...new Set(items.flatMap(walletsOf))]));
     } catch {
-      // what is sent next finds out
+      // the next batch finds out
       return new Set();
     }
   }
@@ -316,7 +317,7 @@ function walletsOf({ walletId, otherWalletId }: Item): string[] {
   return otherWalletId === undefined ? [walletId] : [walletId, otherWalletId];
 }
 
-/** A lock was not to be had in time. */
+/** A lock was not obtained in time. */
 function isLocked(error: unknown): boolean {
   return sqlState(error) === '55P03';
 }
@@ -325,12 +326,12 @@ function isTimedOut(error: unknown): boolean {
   return sqlState(error) === '57014';
 }
 
-/** Another lane claimed one of the keys while this batch was under way: a repeat finds what it did with it. */
+/** Another lane claimed one of the keys while this batch was under way: a repeat finds that lane's result. */
 export function isBeaten(error: unknown): boolean {
   return violatedConstraint(error) === 'claim_pkey';
 }
 
-/** Refusals of a server that is short of something: nothing was done, a repeat may succeed. */
+/** Errors of a server short of resources: nothing was done, and a repeat may succeed. */
 function isOverload(error: unknown): boolean {
   const state = sqlState(error);
   return state !== null && (state === '57014' || state === '25006' || isTransient(error) || /^(53|58)/.test(state));

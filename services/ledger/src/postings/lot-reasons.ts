@@ -1,4 +1,4 @@
-/** Why points are there that no brand granted. A grant's reason is the brand's own word and none of these. */
+/** Reasons of points that no brand granted. The reason of a grant is the brand's own word and must not be one of these. */
 export const NETWORK_REASONS = [
   'purchase',
   'tier_bonus',

@@ -42,8 +42,8 @@ function detailOf(text: string | null): PostingDetail {
 }
 
 /**
- * The answer to one item.
- * @throws DomainError `idempotency_conflict` when its key was used for something else
+ * Converts a row to the outcome of one item.
+ * @throws DomainError `idempotency_conflict` if its key was used with different content
  */
 export function outcomeOf(row: OutcomeRow, item: Pick<Item, 'result'>): PostingOutcome {
   if (row.verdict === 'conflict') fail('idempotency_conflict');

@@ -1,11 +1,11 @@
-/** Where points can be spent: at one store of a brand, or at all of them. */
+/** A place where points can be spent: one store of a brand, or all its stores. */
 export interface Place {
   readonly brand: string;
-  /** Null: everywhere at the brand. */
+  /** Null: every store of the brand. */
   readonly store: string | null;
 }
 
-/** As the books write it: `brand` or `brand/store`. A slug has no slash, so nothing else is written like it. */
+/** Stored form: `brand` or `brand/store`. It is unambiguous because a slug contains no slash. */
 export function placeText({ brand, store }: Place): string {
   return store === null ? brand : `${brand}/${store}`;
 }

@@ -83,17 +83,17 @@ interface TermsRow {
   readonly reimbursement_micro: bigint;
 }
 
-/** What one version of a contract says to those on either side of a movement. */
+/** Terms of one contract version, as shown to the parties of a movement. */
 interface Terms {
   readonly issuer: LotTerms;
   readonly redeemer: RedeemerTerms;
 }
 
-/** The posting rows as events: what is committed is published, without a second write. */
+/** Publishes posting rows as events: what is committed is published, without a second write. */
 @Injectable()
 export class PostingEventsSource implements RelaySource {
   readonly name = 'postings';
-  /** There is one for each version of a contract, and none ever changes. */
+  /** Cache of terms: one entry per contract version, immutable. */
   private readonly terms = new Map<bigint, Terms>();
 
   async read(
@@ -191,7 +191,7 @@ export class PostingEventsSource implements RelaySource {
     return byPosting;
   }
 
-  /** Reads what is not known yet of the terms that a page of postings names. */
+  /** Loads the terms of a page of postings that are not cached yet. */
   private async learn(client: PoolClient, ids: readonly bigint[]): Promise<void> {
     const fresh = [...new Set(ids)].filter((id) => !this.terms.has(id));
     if (fresh.length === 0) return;

@@ -28,7 +28,7 @@ describe('traces', () => {
       runInContext(unrecorded, () => accrue(other)),
       accrue(plain),
     ]);
-    // nothing of it clings to the connection
+    // the trace does not remain set on the connection
     await accrue(traced);
 
     const pool = createPool(ledger.db.databaseUrl, 'events', 1);
@@ -57,7 +57,7 @@ describe('traces', () => {
       [undefined],
       [undefined],
     ]);
-    // an order that earned nothing has no posting, but is an event all the same
+    // an order that earned nothing has no posting, but still has an event
     expect(traces(bare)).toEqual([recorded.traceparent]);
   });
 });

@@ -2,22 +2,23 @@ import type { ContractTerms } from './contract-terms.js';
 import type { Place } from './place.js';
 
 /**
- * What the ledger core is asked and what it answers. Pure types: every feature of the service builds one of these operations and
- * hands it to `Postings`; PostgreSQL decides.
+ * Requests to the ledger core and its answers, as pure types: every feature of the service builds one of these operations and passes
+ * it to `Postings`; PostgreSQL decides.
  *
- * Ids are plain UUIDs made by the caller (`uuidv7For` the wallet); prefixes belong to the wire. Points are bigint and always positive.
+ * Ids are plain UUIDs made by the caller (`uuidv7For` the wallet); prefixes exist only on the wire. Points are bigint and always
+ * positive.
  */
 
-/** The permanent business key of an operation, and what was asked under it. */
+/** The permanent business key of an operation, and the content of its request. */
 export interface OperationKey {
-  /** Whose key space `externalId` lives in: the brand's slug; `'*'` for the operator's own acts. */
+  /** Key space of `externalId`: the brand's slug; `'*'` for the operator's own acts. */
   readonly brand: string;
   readonly externalId: string;
-  /** 16 bytes over the canonical request: same key with another hash is `idempotency_conflict`. */
+  /** 16 bytes over the canonical request: the same key with another hash is `idempotency_conflict`. */
   readonly requestHash: Buffer;
   /** The `Idempotency-Key` header, when the caller sent one. */
   readonly transportKey?: string | null;
-  /** What the caller wants to find again on a replay (status, body template); stored verbatim beside the numbers computed inside. */
+  /** Data the caller needs again on a replay (status, body template); stored verbatim beside the computed numbers. */
   readonly result: unknown;
 }
 
@@ -26,38 +27,40 @@ export interface WalletOperation extends OperationKey {
   readonly walletId: string;
   readonly postedAt: Date;
   readonly occurredAt: Date;
-  /** Latest real time (ms since epoch) at which it may still be sent to the database; later it is dropped with `unavailable`. */
+  /** Latest real time (ms since epoch) at which it may be sent to the database; later it is dropped with `unavailable`. */
   readonly deadline?: number;
 }
 
 export interface NewLot {
   readonly id: string;
   readonly points: bigint;
-  /** Null or not after `postedAt`: spendable at once. Later: pending until then. */
+  /** Null or not after `postedAt`: spendable immediately. Later: pending until then. */
   readonly availableFrom: Date | null;
   readonly expiresAt: Date | null;
   readonly campaign: string | null;
-  /** Whose debt the points are, and what was agreed with that issuer when they were given. */
+  /** The issuer of the points, and the terms agreed with it when they were given. */
   readonly terms: ContractTerms;
   /** Pending until the order is delivered, whenever that is. */
   readonly untilDelivered?: boolean;
-  /** Where alone they can be spent; absent: everywhere. */
+  /** The only places where the points can be spent; absent: everywhere. */
   readonly places?: readonly Place[];
-  /** One of the network's own (`NETWORK_REASONS`), or the reason of a grant. */
+  /** One of the network's own reasons (`NETWORK_REASONS`), or the reason of a grant. */
   readonly reason: string;
   readonly ruleId?: string | null;
 }
 
-/** What makes an order of an accrual. Its `result` is the order as bought, lines and rules and points: returns recompute it from that. */
+/** The order of an accrual. Its `result` is the order as bought, with lines, rules and points: returns are recomputed from it. */
 export interface NewPurchase {
   readonly currency: string;
   readonly campaign: string | null;
 }
 
-/** The day in which an accrual counts. */
+/** The day to which an accrual counts. */
 export interface AccrualDay {
   readonly from: Date;
-  /** Points that the brand gives the wallet within it; more gives verdict `over_day` and stores nothing. Null: any. */
+  /**
+   * Most points of the brand for the wallet within the day; above it the verdict is `over_day` and nothing is stored. Null: no limit.
+   */
   readonly limit: number | null;
 }
 
@@ -72,65 +75,65 @@ export interface OrderAccrual extends AnyAccrual {
 export interface GrantAccrual extends AnyAccrual {
   readonly kind: 'grant' | 'reward';
   readonly purchase?: undefined;
-  /** Under what the lots stand, where several grants belong together: what is taken back goes to all of them. Absent: the grant itself. */
+  /** Common origin of the lots of several grants: points taken back for it come from all of them. Absent: the grant itself. */
   readonly originId?: string;
 }
 
 interface AnyAccrual extends WalletOperation {
   /** Id of the order or grant. */
   readonly id: string;
-  /** Null where no brand brought the points: the member is known by the wallet alone. */
+  /** Null if no brand is involved: the member is identified by the wallet alone. */
   readonly memberRef: string | null;
   readonly store: string | null;
   readonly issuer: string;
-  /** May be empty: an order that earns nothing is recorded all the same. */
+  /** May be empty: an order that earns nothing is recorded too. */
   readonly lots: readonly NewLot[];
   /**
-   * `wallet_version` that the caller computed the lots from, once what was due in the wallet had been done; another one gives verdict
-   * `stale` and stores nothing. For whatever is capped by what the wallet had before. Absent: any.
+   * `wallet_version` from which the caller computed the lots, after due work in the wallet was done. If it differs, the verdict is
+   * `stale` and nothing is stored. For points capped by the wallet's previous contents. Absent: any.
    */
   readonly expectedWalletVersion?: bigint;
   readonly day?: AccrualDay;
 }
 
-/** Takes back what a returned part of an order had earned. */
+/** Takes back points earned by the returned part of an order. */
 export interface AccrualReversal extends WalletOperation {
   readonly id: string;
   readonly purchaseId: string;
   readonly memberRef: string | null;
   readonly store: string | null;
-  /** `purchase.return_version` the caller computed from; another one gives verdict `stale` and stores nothing. */
+  /** `purchase.return_version` from which the caller computed; if it differs, the verdict is `stale` and nothing is stored. */
   readonly expectedReturnVersion: number;
   /** Replaces `purchase.returned`. */
   readonly returned: unknown;
-  /** The difference to take back; 0 is allowed. */
+  /** The points to take back; may be 0. */
   readonly points: bigint;
-  /** What of it each issuer takes back, where not all of it was issued by the order's brand. */
+  /** Share of each issuer, if not all points were issued by the order's brand. */
   readonly parts?: readonly { readonly issuer: string; readonly points: bigint }[];
-  /** What this return took, for its event: line, quantity, net. */
+  /** The lines of this return, for its event: line, quantity, net. */
   readonly lines?: readonly (readonly [lineId: string, quantity: number, net: number])[];
 }
 
-/** The goods of an order reached the buyer: what waited for that becomes spendable. */
+/** The goods of an order reached the buyer: points that waited for that become spendable. */
 export interface Delivery extends WalletOperation {
   readonly id: string;
   readonly purchaseId: string;
-  /** Since when the points count as spendable. */
+  /** The instant from which the points are spendable. */
   readonly freeFrom: Date;
-  /** Whole days by which their end moves, by the calendar of `zone`, because the report came late. */
+  /** Whole days, by the calendar of `zone`, by which the expiry moves because the report came late. */
   readonly lateDays: number;
   readonly zone: string;
 }
 
-/** Takes back points that were given without a purchase: like a return, down to a debt. */
+/** Takes back points given without a purchase; as with a return, a shortfall becomes a debt. */
 export interface TakeBack extends WalletOperation {
   readonly kind: 'grant' | 'reward';
   readonly id: string;
   readonly issuer: string;
   readonly memberRef: string | null;
-  /** Id of what the points were given under: its own lots go first. */
+  /** Origin of the points: its own lots are taken first. */
   readonly originId: string;
-  /** Of a debt that no points of the origin stand behind. */
+  /** Terms of a debt for which no lot of the origin exists. */
   readonly terms: ContractTerms;
   readonly points: bigint;
 }
@@ -144,21 +147,21 @@ export interface Authorization extends WalletOperation {
   readonly quoteId?: string | null;
   /** Reimbursement price promised by the quote: decimal string in minor units per point. */
   readonly quotedReimbursement?: string | null;
-  /** The redeemer's. */
+  /** Terms of the redeemer. */
   readonly terms: ContractTerms;
   readonly campaign?: string | null;
-  /** Capture all of it in the same posting: a redemption in one step. */
+  /** Capture everything in the same posting: a redemption in one step. */
   readonly captureAtOnce?: boolean;
 }
 
 export interface Capture extends WalletOperation {
   readonly id: string;
   readonly authorizationId: string;
-  /** Null: all that is left. */
+  /** Null: everything that is left. */
   readonly points: bigint | null;
-  /** The redeemer's contract in force; null where it has ended: then those of the authorization hold. */
+  /** Terms of the redeemer's contract in force; null if it has ended: then those of the authorization apply. */
   readonly terms: ContractTerms | null;
-  /** Release what is left afterwards. */
+  /** Release the rest afterwards. */
   readonly final: boolean;
 }
 
@@ -173,17 +176,20 @@ export interface RedemptionReturn extends WalletOperation {
   readonly points: bigint;
 }
 
-/** Points of one wallet that go to another. Their lots keep issuer, terms, end, campaign and places. */
+/** Transfers points from one wallet to another. Lots keep issuer, terms, expiry, campaign and places. */
 export interface Transfer extends WalletOperation {
   readonly id: string;
   readonly memberRef: string | null;
   readonly toWalletId: string;
-  /** The asking brand's name of the member on the other side; null where it has none. */
+  /** The requesting brand's memberRef of the other side; null if it has none. */
   readonly toMemberRef: string | null;
   readonly points: bigint;
 }
 
-/** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. What is held or pending follows once it comes free. */
+/**
+ * Early expiry by the operator, of every open lot that matches; at least one of `issuer` and `walletId` is set. Held and pending
+ * points expire once they are released.
+ */
 export interface Expiration extends OperationKey {
   readonly id: string;
   readonly issuer?: string | null;
@@ -193,27 +199,26 @@ export interface Expiration extends OperationKey {
   readonly now: Date;
 }
 
-/** The wallet right after the operation (also for a decline: as it was found). `available` = max(0, balance). */
+/** The wallet right after the operation (for a decline: as found). `available` = max(0, balance). */
 export interface WalletNumbers {
   readonly available: bigint;
   readonly held: bigint;
   readonly pending: bigint;
   readonly debt: bigint;
-  /** posted − held; negative when debts outweigh the lots. */
+  /** posted − held; negative if debts exceed the lots. */
   readonly balance: bigint;
 }
 
-/** What the operation itself did; the fields that do not apply are absent. */
+/** What the operation itself did; fields that do not apply are absent. */
 export interface PostingDetail {
   /** accrual: points pending; reversal: points taken from pending lots. */
   readonly fromPending?: bigint;
-  /** reversal: what had expired before and moves nothing; delivery: what was past its end when it came free. */
+  /** reversal: points that had expired earlier and move nothing; delivery: points already expired when released. */
   readonly expired?: bigint;
   readonly toDebt?: bigint;
-  /** Points that came free by it and repaid a debt. */
+  /** Points released by the operation that repaid a debt. */
   readonly repaid?: bigint;
   readonly points?: bigint;
-  /** Of the authorization after the operation. */
   readonly status?: AuthorizationStatus;
   readonly captured?: bigint;
   readonly returned?: bigint;
@@ -228,7 +233,7 @@ export interface PostingDetail {
 
 export type AuthorizationStatus = 'authorized' | 'partially_captured' | 'captured' | 'voided' | 'expired';
 
-/** Codes of declines the database decides; all are in the error catalogue. */
+/** Codes of declines that the database decides; all are in the error catalogue. */
 export type DeclineCode =
   | 'points_insufficient'
   | 'authorization_closed'
@@ -240,22 +245,22 @@ export type DeclineCode =
 
 export interface PostingOutcome {
   /**
-   * `stale`: nothing happened and nothing was stored, as what it was computed from has changed; read that again and come back.
-   * `over_day`: nothing happened and nothing was stored, as the brand would give the wallet more than the day's limit.
+   * `stale`: nothing happened and nothing was stored, because the data it was computed from has changed; read it again and retry.
+   * `over_day`: nothing happened and nothing was stored, because the brand would exceed its limit per wallet and day.
    */
   readonly verdict: 'created' | 'declined' | 'stale' | 'over_day';
   /** The key was known with the same content: everything below is the first answer. */
   readonly replayed: boolean;
   readonly code: DeclineCode | null;
-  /** With a decline: the most that would have been accepted. */
+  /** With a decline: the most points that would have been accepted. */
   readonly limit: bigint | null;
-  /** The template given with the FIRST request of this key. */
+  /** The template passed with the first request of this key. */
   readonly result: unknown;
   readonly numbers: WalletNumbers;
   readonly detail: PostingDetail;
-  /** Id given with the first request: of the order, grant, return, authorization, capture… */
+  /** Id passed with the first request: of the order, grant, return, authorization, capture… */
   readonly subjectId: string;
   readonly postingId: string | null;
-  /** Instant under which the ledger filed it: `postedAt`, never before the wallet's previous posting. */
+  /** Instant of the posting in the ledger: `postedAt`, but never before the wallet's previous posting. */
   readonly postedAt: Date;
 }

@@ -179,7 +179,7 @@ describe('postings', () => {
     const source = new PostingEventsSource();
     const events = [];
     let after = RELAY_START;
-    // a transaction elsewhere on the server may hide the newest rows for a moment: they come late, never out of order
+    // a transaction elsewhere on the server may delay the newest rows for a moment: they come late, never out of order
     for (let waited = 0; (await source.backlog(client, after)) > 0 && waited < 20_000; waited += 50) {
       const { records, next } = await source.read(client, after, 100);
       events.push(...records);

@@ -88,7 +88,7 @@ describe('the ledger core against a model', () => {
               const first = all.findIndex(({ takes }) => takes === call.takes);
               return call.takes === undefined || first === n || !script.ended(call);
             });
-          // two processes, a sweeper in each, and readers that settle the wallets they are about to show
+          // two processes, a sweeper in each, and readers that settle wallets before they show them
           const [outcomes] = await Promise.all([
             Promise.all(calls.map((call, n) => call.send(n % 2 === 0 ? ledger.postings : second))),
             ledger.postings.settleDue(now, 50),
@@ -119,14 +119,14 @@ describe('the ledger core against a model', () => {
             look();
             for (const queue of queues) if (queue[0] === next) queue.shift();
           }
-          // what met expired points alone has no posting either: it came some time, and nothing else of the round asked for those points
+          // what met only expired points has no posting either, so its position is unknown; no other call of the round took those points
           for (const [n, { verdict, postingId, ...outcome }] of outcomes.entries()) {
             const call = calls[n];
             if (verdict !== 'created' || postingId !== null || call?.takes === undefined) continue;
             expect(call.play(script.model(call.wallet)).found).toEqual(plain({ verdict, postingId, ...outcome }).found);
             call.done?.();
           }
-          // a refusal has no posting, but it saw the wallet between two of them
+          // a refusal has no posting, but it saw the wallet between two postings
           for (const [n, outcome] of outcomes.entries()) {
             expect(seen[calls[n]?.wallet ?? -1]).toContainEqual(plain(outcome).numbers);
           }
@@ -143,7 +143,7 @@ describe('the ledger core against a model', () => {
     return new Script(ledger, preferred);
   }
 
-  /** For each wallet, which of the outcomes posted to it, in the order of its postings. */
+  /** For each wallet, the outcomes posted to it, in the order of its postings. */
   async function queuesOf(script: Script, outcomes: readonly PostingOutcome[]): Promise<number[][]> {
     const { rows } = await ledger.owner.query<{ wallet: string; n: number }>(
       `select p.wallet_id as wallet, u.n::integer - 1 as n

@@ -38,17 +38,17 @@ import type {
 } from './posting.js';
 import { RelayWaker } from './relay-waker.js';
 
-/** What the ledger core reads of the configuration. */
+/** The ledger core's part of the configuration. */
 export interface PostingsConfig {
   readonly databaseUrl: string;
-  /** Number of this process among the instances of its service; only for people. */
+  /** Number of this process among the instances of its service; informational only. */
   readonly instance: number;
   readonly lanes: number;
 }
 
-/** Items that may wait in one lane; beyond that the caller hears `queue_full`. */
+/** Most items that may wait in one lane; beyond that the caller gets `queue_full`. */
 const CAPACITY = 2_000;
-/** How long an item may wait before it is dropped unsent, unless the caller says otherwise. */
+/** How long an item may wait before it is dropped unsent, unless the caller specifies otherwise. */
 const PATIENCE_MS = 10_000;
 /** Wallets of one batch of an early expiry. */
 const EXPIRE_BATCH = 200;
@@ -61,23 +61,23 @@ const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a la
 
 const unsettled = gauge('hezong_ledger_unsettled_wallets', 'Wallets in which due work fails.', []);
 
-/** What a look for due work did: how many things, and the wallets in which it could not be done. */
+/** Result of a search for due work: the number of things done, and the wallets in which it failed. */
 export interface DueDone {
   readonly done: number;
   readonly failed: readonly string[];
 }
 
 /**
- * The only way to move points. Every method resolves after its transaction committed, never before.
- * Throws DomainErrors: `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`, and `not_found` for an order or
- * authorization that is not this wallet's. Declines are outcomes, not errors.
+ * The only way to move points. Every method resolves after its transaction has committed.
+ * @throws DomainError `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`, and `not_found` for an order or
+ * authorization that does not belong to the wallet. Declines are outcomes, not errors.
  */
 @Injectable()
 export class PostingsService implements OnApplicationShutdown {
   private readonly sessions: LaneSession[];
   private readonly lanes: Lane[];
   private readonly large: LargeWallets;
-  /** Due work and early expiry have a connection of their own, so that they never hold up a till. */
+  /** Due work and early expiry have their own connection, so that they never delay a till. */
   private readonly due: LaneSession;
   private readonly waker: RelayWaker;
   private dueQueue: Promise<unknown> = Promise.resolve();
@@ -85,7 +85,7 @@ export class PostingsService implements OnApplicationShutdown {
   constructor(@Inject(CONFIG) config: PostingsConfig) {
     this.waker = new RelayWaker(config.databaseUrl);
     const world = {
-      // waiting times are real time, whatever the alliance's clock says
+      // waiting times are real time, whatever the alliance clock shows
       now: () => performance.timeOrigin + performance.now(),
       sleep: (ms: number) => sleep(ms),
       pause: (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined),
@@ -146,7 +146,7 @@ export class PostingsService implements OnApplicationShutdown {
     return this.post('transfer', 'transfer', op, () => encodeTransfer(op), op.toWalletId);
   }
 
-  /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
+  /** Runs wallet by wallet in small transactions; a repeat after a crash continues where it stopped, and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = encodeExpiration(op);
     const some = (): Promise<OutcomeRow[]> =>
@@ -156,7 +156,7 @@ export class PostingsService implements OnApplicationShutdown {
         EXPIRE_BATCH,
       ]);
     for (;;) {
-      // who was beaten to one of its keys finds by a repeat what it was used for
+      // another lane claimed one of the keys first; a repeat finds what the key was used for
       const [row] = await some().catch((error: unknown) => {
         if (isBeaten(error)) return some();
         throw error;
@@ -166,7 +166,7 @@ export class PostingsService implements OnApplicationShutdown {
     }
   }
 
-  /** Does what is due in one wallet, and waits for no other wallet's due work. */
+  /** Does due work in one wallet, without waiting for due work of other wallets. */
   async settle(walletId: string, now: Date): Promise<void> {
     await new Promise((resolve, reject) => {
       this.laneFor(walletId).enqueue({
@@ -188,8 +188,8 @@ export class PostingsService implements OnApplicationShutdown {
   }
 
   /**
-   * Does what is due in up to `limit` wallets of each kind; to be called again until it is nothing. A wallet that can't be settled holds up
-   * no other one: it is named, and left alone for a while.
+   * Does due work in up to `limit` wallets of each kind; call it again until it returns nothing. A wallet that cannot be settled
+   * delays no other: it is reported and skipped for a while.
    */
   async settleDue(now: Date, limit: number): Promise<DueDone> {
     const call = 'ledger_settle_due_v1($1, $2)';
@@ -200,12 +200,12 @@ export class PostingsService implements OnApplicationShutdown {
     return { done, failed };
   }
 
-  /** Items that wait, over all lanes. */
+  /** Waiting items in all lanes. */
   get depth(): number {
     return this.lanes.reduce((sum, lane) => sum + lane.depth, this.large.lane.depth);
   }
 
-  /** Finishes what was accepted, then closes the connections. */
+  /** Finishes accepted items, then closes the connections. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.watch);
     await Promise.all(this.lanes.map((lane) => lane.drained()));
@@ -223,7 +223,7 @@ export class PostingsService implements OnApplicationShutdown {
   ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
       const { common, own, lots, terms } = encode();
-      // written out: this path is too busy for spreading objects
+      // fields are written out: this path is too busy for object spread
       this.laneFor(op.walletId).enqueue({
         common,
         own,
@@ -250,7 +250,7 @@ export class PostingsService implements OnApplicationShutdown {
     return lane;
   }
 
-  /** One statement at a time on the connection of due work. */
+  /** Runs one statement at a time on the connection of due work. */
   private onDue<Row>(name: string, call: string, values: () => unknown[] | Promise<unknown[]>): Promise<Row[]> {
     const mine = this.dueQueue
       .catch(() => undefined)
@@ -273,7 +273,7 @@ export class PostingsService implements OnApplicationShutdown {
   }
 }
 
-/** Until when an item may wait whose caller did not say: real time, ms. */
+/** Default deadline of an item: real time, ms. */
 function patience(): number {
   return performance.timeOrigin + performance.now() + PATIENCE_MS;
 }
@@ -283,7 +283,7 @@ function tracedBy(): string | null {
   return context?.sampled === true ? context.traceparent : null;
 }
 
-/** Same cell, same lane, so that two lanes of one process never wait for each other's wallets. */
+/** Wallets of the same cell use the same lane, so that two lanes of one process never wait for each other's wallets. */
 export function laneOf(walletId: string, lanes: number): number {
   return cellOf(walletId) % lanes;
 }

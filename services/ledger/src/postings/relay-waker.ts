@@ -1,17 +1,19 @@
 import { monotonicMs } from '#libs/kernel';
 import { LaneSession } from './lane.session.js';
 
-/** Notices are at least this far apart; one after a quiet time goes out at once. The relay itself keeps such a distance. */
+/**
+ * Minimum time between notices. The first notice after a quiet time is sent immediately. The relay itself keeps the same interval.
+ */
 const APART_MS = 100;
 
 /**
- * Tells the relay that there is something to read. On a connection of its own and at most once in a while: a NOTIFY inside a
- * posting's transaction would make all commits queue for one lock. One that is lost costs only the relay's next poll.
+ * Notifies the relay of new rows, on its own connection and at limited frequency: a NOTIFY inside a posting's transaction would make
+ * all commits queue for one lock. A lost notice only delays the rows until the relay's next poll.
  */
 export class RelayWaker {
   private readonly session: LaneSession;
   private pending = false;
-  /** Somebody called while the last notice was under way, and it may have been too early for them. */
+  /** Called again during the last notice, which may have been too early for the new rows. */
   private again = false;
   private timer: NodeJS.Timeout | undefined;
   private notifiedAt = -APART_MS;
@@ -31,13 +33,13 @@ export class RelayWaker {
     this.timer.unref();
   }
 
-  /** One at a time: a connection takes no second query while it runs one. */
+  /** One notice at a time, because the connection runs one query at a time. */
   private async notify(): Promise<void> {
     this.again = false;
     this.notifiedAt = monotonicMs();
     await this.session.query('notify', `select pg_notify('hezong_outbox', '')`, []).catch(() => undefined);
     this.pending = false;
-    // a wake may have come during the call
+    // a call may have come meanwhile
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (this.again) this.wake();
   }

@@ -1,9 +1,8 @@
 import { Decimal, fail } from '#libs/kernel';
 
-/** How long a quote holds, whatever happens to the prices meanwhile. */
+/** How long a quote is valid, even if prices change. */
 export const QUOTE_MINUTES = 5;
 
-/** A promise of prices, as kept. */
 export interface Quote {
   id: string;
   brand: string;
@@ -14,19 +13,19 @@ export interface Quote {
   basketTotal: bigint;
   points: bigint;
   value: bigint;
-  /** What the redeemer gets per point, in millionths of a minor unit. */
+  /** Reimbursement price per point, in millionths of a minor unit. */
   reimbursementMicro: bigint;
   createdAt: Date;
   expiresAt: Date;
 }
 
-/** What a redeemer's contract says about a point. Decimal strings in minor units. */
+/** Point prices of a redeemer's contract. Decimal strings in minor units. */
 export interface QuotePrices {
   faceValue: string;
   reimbursementPrice: string;
 }
 
-/** What points are worth at a till and what the redeemer gets for them. */
+/** What points are worth at a till, and what the redeemer is paid for them. */
 export interface QuoteTerms {
   /** Minor units taken off the basket; half a unit rounds away from zero. */
   value: bigint;
@@ -36,7 +35,7 @@ export interface QuoteTerms {
 
 /**
  * Prices points for a basket.
- * @throws DomainError `points_exceed_basket` when they are worth more than the basket
+ * @throws DomainError `points_exceed_basket` if they are worth more than the basket
  */
 export function quoteTerms(points: bigint, basketTotal: bigint, prices: QuotePrices): QuoteTerms {
   const value = Decimal.parse(prices.faceValue).mul(points).round('half_up');

@@ -17,13 +17,13 @@ import type { QuoteAnswer } from './quotes.answers.js';
 import type { QuoteDto } from './quotes.dto.js';
 import { QuotesRepository } from './quotes.repository.js';
 
-/** Quotes kept in memory: those of some minutes. */
+/** Most quotes kept in memory: those of a few minutes. */
 const RECENT = 10_000;
 
-/** Prices points for a basket and keeps the promise for a few minutes, whatever the contract says meanwhile. */
+/** Prices points for a basket and keeps the prices valid for a few minutes, even if the contract changes. */
 @Injectable()
 export class QuotesService {
-  /** Quotes never change, so the till that comes back with one finds it here. */
+  /** Quotes never change, so they are cached for the authorization that follows. */
   private readonly recent = new Map<string, Quote>();
 
   constructor(
@@ -49,7 +49,7 @@ export class QuotesService {
   }
 
   /**
-   * A quote of the brand that still holds.
+   * Returns a quote of the brand that is still valid.
    * @throws DomainError `not_found`, `quote_expired`
    */
   async take(brand: string, id: string): Promise<Quote> {
@@ -57,7 +57,7 @@ export class QuotesService {
     return quote.expiresAt > this.clock.now() ? quote : fail('quote_expired');
   }
 
-  /** A quote of the brand, whether it still holds or not. */
+  /** Returns a quote of the brand, valid or expired. */
   async find(brand: string, id: string): Promise<Quote | null> {
     const uuid = this.ids.in('qt', id);
     if (uuid === null) return null;

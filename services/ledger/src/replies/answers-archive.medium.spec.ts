@@ -48,7 +48,7 @@ describe('answers that are old', () => {
     });
     expect(young.status).toBe(201);
 
-    // neither on the last of the 90 days nor a younger one
+    // neither a row exactly 90 days old nor a younger one is archived
     await ledger.at('2026-05-31T08:00:00+08:00');
     expect(await archive.move()).toBe(0);
     expect(await counts()).toEqual([5, 0]);
@@ -107,13 +107,13 @@ describe('answers that are old', () => {
     }
   });
 
-  /** Days for which a row stays, and one row of an age: `$1` names it, `$2` is when it was written. */
+  /** Days for which a row is kept, and one row of a given age: `$1` is its name, `$2` when it was written. */
   const KEPT: [table: string, name: string, days: number, row: string][] = [
     [
       'outbox',
       'id',
       1,
-      // before all that the relay has read
+      // at a position before the relay's
       `insert into outbox (tx_id, seq, id, topic, key, type, schema, created_at) overriding system value
        values ('0', -length($1), $1, 't', 'k', 't', 's', $2)`,
     ],

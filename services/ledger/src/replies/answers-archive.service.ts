@@ -6,10 +6,9 @@ import { AllianceClock } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 import { Retention, runInTransaction } from '#libs/postgres';
 
-/** How long answers lie beside those that are written. They are given afterwards too, from the archive. */
+/** How long answers stay in the active tables. Later they are read from the archive. */
 const DAYS = 90;
 const DAY_MS = 86_400_000;
-/** Answers of one transaction. */
 const BATCH = 500;
 
 const behind = gauge(
@@ -18,7 +17,7 @@ const behind = gauge(
   [],
 );
 
-/** Takes answers whose promised time is over out of the way. Keys stay, and so does what a repeat hears. */
+/** Archives answers older than the guaranteed time. Keys remain, and repeats still get the same answer. */
 @Injectable()
 export class AnswersArchiveService implements OnModuleInit {
   constructor(
@@ -30,12 +29,12 @@ export class AnswersArchiveService implements OnModuleInit {
   onModuleInit(): void {
     this.retention.trim({
       name: 'operation',
-      // by real time the answers of a sandbox that stands in the past would all be old
+      // waits for the alliance clock: by real time, all answers of a sandbox whose clock is in the past would be old
       trim: () => (this.clock.known ? this.moveSome() : Promise.resolve(0)),
     });
   }
 
-  /** Moves all that is old by now, in small transactions; answers how many answers. */
+  /** Archives all old answers in small transactions; returns how many. */
   async move(): Promise<number> {
     for (let total = 0; ;) {
       const moved = await this.moveSome();

@@ -5,10 +5,10 @@ import { claimKey } from '../postings/claim-key.js';
 import type { OperationKind } from '../postings/claim-key.js';
 import type { OutcomeRow } from '../postings/item.js';
 
-/** What was asked and answered under business keys, without moving anything. */
+/** Requests and answers stored under business keys; read only. */
 @Injectable()
 export class KnownOperationsRepository {
-  /** The first answer to a key; a conflict where something else was asked under it, or under the `Idempotency-Key` that came with it. */
+  /** The first answer to a key; a conflict if the key, or the `Idempotency-Key` sent with it, was used for something else. */
   async find(
     tx: EntityManager,
     kind: OperationKind,

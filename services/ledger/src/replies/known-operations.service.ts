@@ -10,7 +10,7 @@ import { outcomeOf } from '../postings/outcome.js';
 import type { PostingOutcome } from '../postings/posting.js';
 import { KnownOperationsRepository } from './known-operations.repository.js';
 
-/** Refusals that say nothing about the call itself: the books gave them, or nobody could be asked. */
+/** Refusals that do not depend on the content of the call: the books gave them, or a service could not be reached. */
 const NOT_ABOUT_THE_CALL: readonly ErrorCode[] = [
   'idempotency_in_progress',
   'queue_full',
@@ -18,20 +18,19 @@ const NOT_ABOUT_THE_CALL: readonly ErrorCode[] = [
   'outcome_unknown',
 ];
 
-/** An operation as far as its key and content go. */
 export interface AskedOperation {
   kind: OperationKind;
   brand: string;
   externalId: string;
-  /** The `Idempotency-Key` that came with it, if any. */
+  /** The `Idempotency-Key` sent with it, if any. */
   transportKey: string | null;
-  /** Hash of the content; null when it cannot be told any more. Worked out only when it is needed. */
+  /** Hash of the content; null if it can no longer be determined. Computed only when needed. */
   requestHash: () => Buffer | null | Promise<Buffer | null>;
 }
 
 /**
- * Tells repeats from new calls where a check before the ledger core would refuse: what was answered once is answered
- * again, even when the same call would be refused today.
+ * Distinguishes repeats from new calls when a check before the ledger core refuses: an answer once given is given again, even if the
+ * same call would now be refused.
  */
 @Injectable()
 export class KnownOperationsService {
@@ -41,8 +40,9 @@ export class KnownOperationsService {
   ) {}
 
   /**
-   * Does the work; where a check refuses it (the brand is suspended by now, the member left or has another wallet, the quote ran out) but the same call was
-   * answered before, gives that answer again, and where the key was used for another one says so. Costs a look at the key on such a refusal only.
+   * Does the work. If a check refuses it (the brand has been suspended, the member has left or has another wallet, the quote has
+   * expired) but the same call was answered before, returns that answer; if the key was used for another call, reports the conflict.
+   * Costs one look-up of the key, and only on such a refusal.
    */
   async orFirstAnswer(asked: AskedOperation, work: () => Promise<PostingOutcome>): Promise<PostingOutcome> {
     try {

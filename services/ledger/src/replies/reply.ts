@@ -5,14 +5,14 @@ import type { ErrorCode } from '#libs/kernel';
 import type { WalletTold } from '../links/wallet-told.js';
 import type { PostingOutcome, WalletNumbers } from '../postings/posting.js';
 
-/** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */
+/** What a brand is told about the wallet; null if the member was no longer the brand's at that time. */
 export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers: WalletNumbers) => T): T | null {
   return (result as WalletTold | null)?.left === true ? null : told(numbers);
 }
 
 /**
- * The answer to an outcome: its decline, or what `body` makes of it. A decline is kept with its key, so it carries
- * nothing of the request that happened to bring it: repeated, it is the same bytes.
+ * Builds the answer to an outcome: its decline, or the result of `body`. A decline is stored with its key and contains nothing of
+ * the particular request, so a repeat is the same bytes.
  */
 export function replyTo<T>(outcome: PostingOutcome, status: number, body: () => T): Reply<T> {
   const { verdict, code, limit, replayed } = outcome;

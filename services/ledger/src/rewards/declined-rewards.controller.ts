@@ -14,12 +14,12 @@ import type { DeclinedReward } from './declined-rewards.repository.js';
 
 const OPERATOR = { brand: '*' };
 const DECLINED_REWARD = shape.named('DeclinedReward', {
-  // of the entry that decided on it
+  // id of the entry that decided on the reward
   key: shape.text,
   issuer: shape.text,
   reason: shape.text,
   points: shape.points,
-  // why: a code of the error catalogue
+  // a code of the error catalogue
   cause: shape.text,
   occurredAt: shape.instant,
   declinedAt: shape.instant,

@@ -1,15 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** A reward that was not booked: its issuer had no contract, or it was more than that gives by itself, or the wallet was full. */
+/**
+ * A reward that was not posted: its issuer had no contract, it exceeded what the contract allows without approval, or the wallet was
+ * full.
+ */
 export interface DeclinedReward {
   id: string;
   key: string;
   issuer: string;
   reason: string;
-  /** Negative: points that should have been taken back. */
+  /** Negative for points that should have been taken back. */
   points: bigint;
-  /** Why nobody got it: a code of the error catalogue. */
+  /** Reason of the decline: a code of the error catalogue. */
   cause: string;
   occurredAt: Date;
   declinedAt: Date;
@@ -17,7 +20,7 @@ export interface DeclinedReward {
 
 @Injectable()
 export class DeclinedRewardsRepository {
-  /** Why a reward with one of the keys, or one under the origin, was declined before; null: none was. */
+  /** The reason why a reward with one of the keys, or with the origin, was declined before; null if none was. */
   async causeOf(
     tx: EntityManager,
     walletId: string,
@@ -32,7 +35,7 @@ export class DeclinedRewardsRepository {
     return rows[0]?.cause ?? null;
   }
 
-  /** Keeps a reward; true unless it is kept already. */
+  /** Stores a reward; returns true unless it was stored already. */
   async add(tx: EntityManager, walletId: string, originId: string, reward: DeclinedReward): Promise<boolean> {
     const { id, key, issuer, reason, points, cause, occurredAt, declinedAt } = reward;
     const rows: unknown[] = await tx.query(
@@ -43,7 +46,7 @@ export class DeclinedRewardsRepository {
     return rows.length > 0;
   }
 
-  /** In the order they were declined, after one of them. */
+  /** Lists declined rewards in order of decline, after a given one. */
   async page(
     tx: EntityManager,
     after: readonly [declinedAt: Date, id: string] | null,

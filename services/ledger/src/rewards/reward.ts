@@ -2,7 +2,7 @@ import { inCellOf, uuidFromText } from '#libs/kernel';
 
 import type { NetworkReason } from '../postings/lot-reasons.js';
 
-/** Points that another service decided on: given when positive, taken back when negative. */
+/** Points that another service decided on: given if positive, taken back if negative. */
 export interface Reward {
   /** Permanent key of the posting. */
   key: string;
@@ -10,16 +10,16 @@ export interface Reward {
   issuer: string;
   walletId: string;
   points: bigint;
-  /** What these points are given for: what is taken back for the same goes to its own lots first. */
+  /** What the points are given for. Points taken back for the same purpose come from its own lots first. */
   purpose: string;
-  /** Key of the reward that gave what this one takes back, where it is told. */
+  /** Key of the reward that this one takes back, if known. */
   undoes: string | null;
-  /** Told only because what it undoes was declined here. */
+  /** Sent only because the reward that it reverses was declined here. */
   afterDecline: boolean;
   occurredAt: Date;
 }
 
-/** The id under which the lots of one purpose stand. It follows from the purpose, so that taking back finds what was given. */
+/** The origin id of the lots of one purpose. It is derived from the purpose, so that taking points back finds the lots. */
 export function originOf({ reason, issuer, walletId, purpose }: Reward): string {
   return inCellOf(walletId, uuidFromText(`${reason}|${issuer}|${purpose}`));
 }

@@ -46,7 +46,10 @@ function rewardOf(event: ReceivedEvent): Reward | null {
 
 type Answer = MessageInitShape<typeof RewardSettledSchema> & { key: string; walletId: string };
 
-/** Books the points that referrals decided on, and tells it what became of converted earnings. Wallets side by side, each wallet's own in order. */
+/**
+ * Posts the points that referrals decided on, and reports the result of converted earnings to it. Wallets run in parallel, each
+ * wallet's rewards in order.
+ */
 @Controller()
 export class RewardsConsumer {
   constructor(
@@ -66,11 +69,11 @@ export class RewardsConsumer {
       byWallet.set(reward.walletId, list);
     }
     const answers = await Promise.all([...byWallet.values()].map((rewards) => this.bookAll(rewards)));
-    // with the inbox: a crash between posting and answer books nothing twice, and answers
+    // in the inbox transaction: after a crash between posting and answer, nothing is posted twice and the answer is still sent
     await this.outbox.addAll(
       batch.tx,
       answers.flat().map((body) => ({
-        // follows from the key: whoever heard one answer drops its repeats
+        // derived from the key, so that a recipient can drop repeats
         id: uuidFromText(`reward settled|${body.key}`),
         topic: TOPICS.rewardAnswers,
         key: body.walletId,
@@ -84,7 +87,7 @@ export class RewardsConsumer {
     const answers: Answer[] = [];
     for (const reward of rewards) {
       const cause = await this.rewards.book(reward);
-      // of a rebate nobody waits for the answer
+      // nothing waits for the answer to a rebate
       if (reward.reason === 'earnings_conversion') answers.push(this.answer(reward, cause));
     }
     return answers;

@@ -23,13 +23,12 @@ const declines = counter(
 const OPERATOR = { brand: '*' };
 
 /**
- * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
- * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
- * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, a full wallet
- * takes no more, and neither one order nor a member's day gets more than the seller's contract lets it give by itself: that is declined
- * for good and kept for the operator, as is what would take it back, and what comes after it for the member goes on. What is given counts
- * in the member's and the seller's day.
- * Every repeat answers what the first did.
+ * Posts points that no brand requested over the API: a seller's rebate on a referred order, or earnings that a member converted into
+ * points of the operator. The key makes every repeat find the first posting. A rebate decided on after the seller's contract ended
+ * is still given, under the last terms in force. A reward is declined permanently if the seller never had a contract, if the wallet
+ * is full, or if it exceeds what the seller's contract allows per order or per member and day without approval. Declined rewards are
+ * stored for the operator, as is anything that would take them back; later rewards of the member proceed. Points given count in the
+ * member's and the seller's day. Every repeat gets the first result.
  */
 @Injectable()
 export class RewardsService {
@@ -42,7 +41,7 @@ export class RewardsService {
     private readonly postings: PostingsService,
   ) {}
 
-  /** Books a reward; answers why it was declined for good, or null where it was posted. */
+  /** Posts a reward; returns the reason if it was declined permanently, or null if it was posted. */
   async book(reward: Reward): Promise<string | null> {
     if (reward.points === 0n) return null;
     const { issuer, reason, walletId, points, occurredAt } = reward;
@@ -50,7 +49,7 @@ export class RewardsService {
     const originId = originOf(reward);
     const earlier = await this.declinedBefore(reward, originId);
     if (earlier !== null) return reward.afterDecline ? earlier : this.decline(reward, originId, earlier, now);
-    // by the limits of the reward's own time, so that a repeat under another contract finds the same
+    // the limits at the reward's own time, so that a repeat under another contract has the same result
     const limits = await this.trading.limitsOf(issuer, occurredAt);
     if (limits !== null && points > BigInt(limits.order))
       return this.decline(reward, originId, 'second_person_needed', now);
@@ -90,7 +89,7 @@ export class RewardsService {
             ],
           });
     if (outcome.verdict === 'over_day') return this.decline(reward, originId, 'second_person_needed', now);
-    // a full wallet is the only other decline there is
+    // a full wallet is the only other possible decline
     if (outcome.verdict === 'declined') {
       return this.decline(reward, originId, outcome.code ?? 'wallet_limit_exceeded', now);
     }
@@ -102,7 +101,10 @@ export class RewardsService {
     return null;
   }
 
-  /** Conversions of a wallet stand under one origin: what takes one back names it. */
+  /**
+   * Finds an earlier decline of the reward, or of the reward it takes back. All conversions of a wallet share one origin, so for
+   * them only the keys count.
+   */
   private declinedBefore({ issuer, walletId, key, undoes }: Reward, originId: string): Promise<string | null> {
     const keys = undoes === null ? [key] : [key, undoes];
     const origin = issuer === ISSUED_BY_OPERATOR ? null : originId;

@@ -56,7 +56,7 @@ export class SampleLineDto {
   net!: number;
 }
 
-/** A purchase to try a rule on. */
+/** A sample purchase for a rule. */
 export class SampleOrderDto {
   @IsInstant()
   occurredAt!: string;
@@ -123,7 +123,7 @@ export class RulesQuery extends PageQuery {
   name?: string;
 }
 
-/** The rule in a body whose fields are each in order; refuses what is wrong between them. */
+/** Builds the rule from a body whose fields are valid one by one; refuses contradictions between them. */
 export function ruleFrom(body: EarningRuleDto): NewRule {
   const validFrom = instantFrom(body.validFrom);
   const validTo = instantOrNull(body.validTo);
@@ -156,7 +156,7 @@ export function ruleFrom(body: EarningRuleDto): NewRule {
   };
 }
 
-/** Each kind of expiry has its own fields, and no others. */
+/** Each kind of expiry has its own fields and no others. */
 function expiryFaults(expiry: RuleExpiryDto, validFrom: Date): FieldFault[] {
   const needed: Record<RuleExpiryDto['kind'], string[]> = { rolling: ['months'], fixed: ['at'], never: [] };
   const allowed: Record<RuleExpiryDto['kind'], string[]> = { rolling: ['months', 'roundTo'], fixed: ['at'], never: [] };

@@ -66,7 +66,7 @@ describe('earning rules over HTTP', () => {
     const again = await rig.rule('aurora', double);
     expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([second.body, 'true']);
     expect(await earns()).toMatchObject({ points: { earned: 20 }, trace: ['base v2: 2 per 100 on 1000 = 20'] });
-    // an order of the time before is priced by the version of that time
+    // an order from before the change is priced by the earlier version
     expect(await earns({ occurredAt: '2026-02-28T08:00:00+08:00' })).toMatchObject({ points: { earned: 10 } });
   });
 

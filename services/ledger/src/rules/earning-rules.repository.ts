@@ -5,7 +5,7 @@ import { idFromUuid } from '#libs/kernel';
 
 import type { ExpiryPolicy, RuleMatch, RuleRounding, RuleVersion } from './rule.js';
 
-/** NOTIFY channel of the rules; the payload is the brand. */
+/** NOTIFY channel for rules; the payload is the brand. */
 export const RULES_CHANNEL = 'earning_rule';
 
 interface Terms {
@@ -61,14 +61,14 @@ function toTerms(rule: Omit<RuleVersion, 'id' | 'version'>): Terms {
 
 const COLUMNS = 'id, brand, name, version, valid_from, valid_to, priority, terms';
 
-/** Rules of a brand between two changes; null for since ever, and for no end. */
+/** Rules of a brand in force between two changes; null for an open start or end. */
 export interface RulesInForce {
   readonly from: Date | null;
   readonly to: Date | null;
   readonly rules: readonly RuleVersion[];
 }
 
-/** Goes from name to name, and in each from the version that began last: $1 brand, $2 instant. */
+/** Finds for each name the version that began last: $1 brand, $2 instant. */
 export const IN_FORCE = `
   with recursive named as (
     (select name from earning_rule where brand = $1 order by name limit 1)
@@ -87,23 +87,26 @@ export const SPAN = `
     least((select min(valid_from) from earning_rule where brand = $1 and valid_from > $2),
       (select min(valid_to) from earning_rule where brand = $1 and valid_to > $2)) as "to"`;
 
-/** The stored versions of the earning rules. Versions are added, never changed. */
+/** The stored versions of earning rules. Versions are added, never changed. */
 @Injectable()
 export class EarningRulesRepository {
-  /** Versions by id, of brands that the transaction may see. */
+  /** Versions by id, of brands visible to the transaction. */
   async byId(tx: EntityManager, uuids: readonly string[]): Promise<RuleVersion[]> {
     const rows: Row[] = await tx.query(`select ${COLUMNS} from earning_rule where id = any ($1)`, [uuids]);
     return rows.map(toRule);
   }
 
-  /** What is in force at an instant, and from when until when nothing of that changes. Looks at one version of each name that is in force. */
+  /**
+   * Rules in force at an instant, with the start and end of the span in which none of them changes. Reads one version of each name in
+   * force.
+   */
   async inForce(tx: EntityManager, brand: string, at: Date): Promise<RulesInForce> {
     const rows: Row[] = await tx.query(IN_FORCE, [brand, at]);
     const [span]: { from: Date | null; to: Date | null }[] = await tx.query(SPAN, [brand, at]);
     return { from: span?.from ?? null, to: span?.to ?? null, rules: rows.map(toRule) };
   }
 
-  /** The newest version of a name. Locks the name, so that versions are given one at a time. */
+  /** The newest version of a name. Locks the name, so that version numbers are assigned one at a time. */
   async newestForUpdate(tx: EntityManager, brand: string, name: string): Promise<RuleVersion | null> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 3))`, [`earning_rule ${brand} ${name}`]);
     const rows: Row[] = await tx.query(
@@ -113,7 +116,7 @@ export class EarningRulesRepository {
     return rows[0] ? toRule(rows[0]) : null;
   }
 
-  /** Number of the newest version of a name; 0 where there is none. */
+  /** Number of the newest version of a name; 0 if there is none. */
   async newestVersion(tx: EntityManager, brand: string, name: string): Promise<number> {
     const rows: { version: number }[] = await tx.query(
       `select version from earning_rule where brand = $1 and name = $2 order by version desc limit 1`,
@@ -122,7 +125,7 @@ export class EarningRulesRepository {
     return rows[0]?.version ?? 0;
   }
 
-  /** Stores a version; every instance drops its copy of the brand's rules when this commits. */
+  /** Stores a version; on commit every instance drops its cached rules of the brand. */
   async add(
     tx: EntityManager,
     uuid: string,
@@ -147,7 +150,7 @@ export class EarningRulesRepository {
     return rows[0] ? toRule(rows[0]) : null;
   }
 
-  /** Versions in the order they were made, after the given one. */
+  /** Versions in order of creation, after the given one. */
   async page(
     tx: EntityManager,
     filter: { brand: string | null; name: string | null },

@@ -32,7 +32,7 @@ import type { NewRule, RuleVersion } from './rule.js';
 
 const OPERATOR = { brand: '*' };
 
-/** Keeps the earning rules: versions are added, never changed, and hold from the moment their call is answered. */
+/** Manages earning rules. Versions are added, never changed, and apply from the moment the call is answered. */
 @Injectable()
 export class EarningRulesService {
   constructor(
@@ -45,7 +45,7 @@ export class EarningRulesService {
   ) {}
 
   /**
-   * Adds a version. The same content as the newest version is that version again. One that gives more than the limit takes two people.
+   * Adds a version. Content equal to the newest version returns that version. A rule that gives more than the limit needs two people.
    * @throws DomainError `second_person_needed`
    */
   async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<Reply<EarningRuleView>> {
@@ -77,7 +77,9 @@ export class EarningRulesService {
     return outcome.orRepeated(same);
   }
 
-  /** What adding the rule would answer and, with a sample order, what that would earn under all rules of the brand. */
+  /**
+   * Returns the answer that adding the rule would give and, for a sample order, the points it would earn under all rules of the brand.
+   */
   async simulate(body: EarningRuleDto): Promise<SimulatedRuleView> {
     const rule = await this.checked(body);
     const newest = await runInTransaction(this.dataSource, OPERATOR, (tx) =>

@@ -4,7 +4,7 @@ import { rulesInForce, takes } from './precedence.js';
 import { ruleLabel } from './rule.js';
 import type { RuleVersion } from './rule.js';
 
-/** A line of an order as far as earning cares. */
+/** The fields of an order line that matter for earning. */
 export interface EarningLine {
   lineId: string;
   category: string;
@@ -12,7 +12,7 @@ export interface EarningLine {
   net: bigint;
 }
 
-/** An order as far as earning cares. */
+/** The fields of an order that matter for earning. */
 export interface EarningBasis {
   occurredAt: Date;
   store: string | null;
@@ -28,16 +28,16 @@ export interface RuleEarning {
   points: bigint;
 }
 
-/** What an order earns, before it is posted. */
+/** What an order earns, before posting. */
 export interface Earning {
   points: bigint;
   byRule: RuleEarning[];
-  /** In the order of the input. `ruleId` is null where no rule took the line. */
+  /** In the order of the input. `ruleId` is null if no rule applied to the line. */
   lines: { lineId: string; ruleId: string | null; points: bigint }[];
   trace: string[];
 }
 
-/** Points of a rule on a sum of money, rounded by the rule. */
+/** Points of a rule on a sum of money, with the rule's rounding. */
 export function pointsOn(rule: Pick<RuleVersion, 'earn' | 'rounding'>, net: bigint): bigint {
   return divRound(net * rule.earn.points, rule.earn.per, rule.rounding);
 }
@@ -48,8 +48,8 @@ export function traceOf(rule: RuleVersion, net: bigint, points: bigint): string 
 }
 
 /**
- * What an order earns: each line is taken by the first rule in force that matches it, points are computed once per
- * rule on the sum of its lines, and lines get their shares by largest remainder.
+ * What an order earns. The first rule in force that matches a line applies to it. Points are computed once per rule on the sum of
+ * its lines; lines get their shares by largest remainder.
  */
 export function evaluate(rules: readonly RuleVersion[], basis: EarningBasis): Earning {
   const inForce = rulesInForce(rules, basis.occurredAt);

@@ -7,8 +7,8 @@ const KEPT = 10_000;
 const ends = new Map<string, Date>();
 
 /**
- * When points earned at `earnedAt` expire; null when never. It is always the last second of a day (or month) in `zone`: members' brands
- * are all told it, and by a finer time they could tell that two of their members are one.
+ * Expiry of points earned at `earnedAt`; null if they never expire. It is always the last second of a day (or month) in `zone`: all
+ * brands of a member see it, and from a finer time two brands could tell that their members are the same person.
  */
 export function expiryOf(policy: ExpiryPolicy, earnedAt: Date, zone: string): Date | null {
   switch (policy.kind) {
@@ -22,8 +22,8 @@ export function expiryOf(policy: ExpiryPolicy, earnedAt: Date, zone: string): Da
 }
 
 /**
- * An end depends on the local day alone, and days begin on a quarter of an hour everywhere: ends are kept by
- * quarter, as calendar arithmetic would cost more than all the rest of pricing an order.
+ * Computes an expiry with a cache. It depends only on the local day, and days begin on a quarter of an hour in every zone, so
+ * results are cached per quarter: calendar arithmetic would cost more than the rest of pricing an order.
  */
 function lastSecondOf(unit: 'month' | 'day', from: Date, months: number, zone: string): Date {
   const key = `${Math.floor(from.getTime() / QUARTER_MS)} ${months} ${unit} ${zone}`;
@@ -36,7 +36,10 @@ function lastSecondOf(unit: 'month' | 'day', from: Date, months: number, zone: s
   return end;
 }
 
-/** When points earned at `earnedAt` can be spent: whole days later by the alliance's calendar, or at once. */
+/**
+ * The instant from which points earned at `earnedAt` are spendable: whole days later by the alliance's calendar; null if
+ * immediately.
+ */
 export function availableFrom(pendingDays: number, earnedAt: Date, zone: string): Date | null {
   return pendingDays === 0 ? null : addDays(earnedAt, pendingDays, zone);
 }

@@ -1,7 +1,7 @@
 import { isValidAt } from './rule.js';
 import type { RuleVersion } from './rule.js';
 
-/** What decides whether a rule takes a line. The tier is null until tiers exist or the member's is not known. */
+/** The facts that decide whether a rule applies to a line. The tier is null if the member's is unknown. */
 export interface LineFacts {
   store: string | null;
   category: string;
@@ -16,7 +16,7 @@ function specificity(rule: RuleVersion): number {
   return 0;
 }
 
-/** Negative when `a` goes before `b`. Total: the later version, then the id, decides between equals. */
+/** Negative if `a` precedes `b`. A total order: between equals the later version decides, then the id. */
 export function byPrecedence(a: RuleVersion, b: RuleVersion): number {
   return (
     specificity(b) - specificity(a) ||
@@ -28,8 +28,8 @@ export function byPrecedence(a: RuleVersion, b: RuleVersion): number {
 }
 
 /**
- * The rules in force at an instant, in order of precedence. Of one name only one version is in force: the one that
- * began last, so that a new version replaces what the old one matched even where it matches less.
+ * The rules in force at an instant, in order of precedence. Of each name only one version is in force: the one that began last, so
+ * that a new version replaces the old one even where it matches less.
  */
 export function rulesInForce(rules: readonly RuleVersion[], at: Date): RuleVersion[] {
   const newest = new Map<string, RuleVersion>();
@@ -45,7 +45,6 @@ export function rulesInForce(rules: readonly RuleVersion[], at: Date): RuleVersi
   return [...newest.values()].sort(byPrecedence);
 }
 
-/** Whether the rule takes such a line. */
 export function takes(rule: RuleVersion, line: LineFacts): boolean {
   const { stores, categories, excludeCategories, tiers } = rule.match;
   if (stores.length > 0 && (line.store === null || !stores.includes(line.store))) return false;

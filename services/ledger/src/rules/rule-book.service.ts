@@ -11,14 +11,14 @@ import { EarningRulesRepository, RULES_CHANNEL } from './earning-rules.repositor
 import type { RulesInForce } from './earning-rules.repository.js';
 import type { RuleVersion } from './rule.js';
 
-/** Spans of a brand that are kept, the newest to be asked for; orders come in late, but seldom from so many. */
+/** Spans cached per brand, the most recently loaded ones; late orders seldom need many. */
 const SPANS = 32;
-/** Versions that are kept for returns. They never change. */
+/** Versions cached for returns. They never change. */
 const VERSIONS = 10_000;
 
 /**
- * The rules of each brand in memory, so that an order needs no query for them: those in force, span by span between two changes, however many
- * versions there have been. A new version drops the brand's spans in every instance; a load that began before the drop is not kept.
+ * The rules of each brand in memory, so that an order needs no query. They are cached per span between two changes, regardless of
+ * the number of versions. A new version drops the brand's spans in every instance; a load that began before the drop is not cached.
  */
 @Injectable()
 export class RuleBookService implements OnModuleInit, OnModuleDestroy {
@@ -44,14 +44,14 @@ export class RuleBookService implements OnModuleInit, OnModuleDestroy {
     await this.stop?.();
   }
 
-  /** The rules of a brand in force at an instant, one version of each name; from memory when they are there. */
+  /** Returns the rules of a brand in force at an instant, one version of each name; synchronously if they are in memory. */
   inForce(brand: string, at: Date): readonly RuleVersion[] | Promise<readonly RuleVersion[]> {
     return this.spans.get(brand)?.find((span) => covers(span, at))?.rules ?? this.load(brand, at);
   }
 
   /**
-   * Versions that orders of the brand were posted under, by id, whenever they were in force.
-   * @throws DomainError `unavailable` when one is not there (yet), as on a database behind the one that the order was read from
+   * Versions by id under which orders of the brand were posted, whenever they were in force.
+   * @throws DomainError `unavailable` if one is missing, for example on a database behind the one the order was read from
    */
   async byId(brand: string, ids: Iterable<string>): Promise<ReadonlyMap<string, RuleVersion>> {
     const wanted = [...new Set(ids)];
@@ -68,7 +68,7 @@ export class RuleBookService implements OnModuleInit, OnModuleDestroy {
     return found.size === wanted.length ? found : fail('unavailable', { retryAfter: 1 });
   }
 
-  /** Drops what is in force for one brand, or for all (null). */
+  /** Drops the cached spans of one brand, or of all brands (null). */
   forget(brand: string | null): void {
     this.generation += 1;
     this.loading.clear();
@@ -76,7 +76,7 @@ export class RuleBookService implements OnModuleInit, OnModuleDestroy {
     else this.spans.delete(brand);
   }
 
-  /** One query of a brand at a time: whoever comes meanwhile mostly wants the same span. */
+  /** One query per brand at a time: concurrent callers mostly need the same span. */
   private async load(brand: string, at: Date): Promise<readonly RuleVersion[]> {
     for (;;) {
       const running = this.loading.get(brand);

@@ -1,11 +1,11 @@
-/** How fractions of a point fall when a rule's exact figure is not whole. */
+/** How fractions of a point are rounded when a rule's exact result is not an integer. */
 export type RuleRounding = 'floor' | 'half_up' | 'ceil';
 
 /** When the points of a rule expire. Boundaries follow the alliance's time zone. */
 export type ExpiryPolicy =
   { kind: 'rolling'; months: number; roundTo: 'month' | 'day' } | { kind: 'fixed'; at: Date } | { kind: 'never' };
 
-/** What a line must be for the rule to take it; an empty list asks nothing. */
+/** Conditions of a rule on a line; an empty list matches everything. */
 export interface RuleMatch {
   stores: string[];
   categories: string[];
@@ -13,7 +13,7 @@ export interface RuleMatch {
   tiers: string[];
 }
 
-/** One version of one earning rule of one brand. Never changes once stored: orders refer to it forever. */
+/** One version of one earning rule of a brand. Immutable once stored, because orders refer to it permanently. */
 export interface RuleVersion {
   id: string;
   brand: string;
@@ -27,20 +27,20 @@ export interface RuleVersion {
   earn: { points: bigint; per: bigint };
   rounding: RuleRounding;
   pendingDays: number;
-  /** Points of an order that is delivered wait for its delivery, and not for days. */
+  /** For a delivered order: points wait for the delivery instead of a number of days. */
   pendingUntil?: 'delivered';
   expiry: ExpiryPolicy;
 }
 
-/** A rule as the operator asks for it: not yet a version. */
+/** A rule as the operator submits it, before it becomes a version. */
 export type NewRule = Omit<RuleVersion, 'id' | 'version'>;
 
-/** Half open: a rule is valid from `validFrom` on and no longer at `validTo`. */
+/** Half-open: a rule is valid from `validFrom` (inclusive) to `validTo` (exclusive). */
 export function isValidAt(rule: RuleVersion, at: Date): boolean {
   return rule.validFrom <= at && (rule.validTo === null || at < rule.validTo);
 }
 
-/** Names the rule as a trace does. */
+/** Name of the rule in traces. */
 export function ruleLabel(rule: Pick<RuleVersion, 'name' | 'version'>): string {
   return `${rule.name} v${rule.version}`;
 }

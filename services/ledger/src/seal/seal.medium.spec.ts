@@ -43,7 +43,7 @@ describe('the audit chains', () => {
     await ledger.postings.capture(aCapture(hold, null));
     await ledger.postings.reverse(aReversal(order, 0, [{ issuer: 'aurora', points: 60 }]));
   };
-  /** As the service does: with its own role. A transaction elsewhere on the server may hide the newest rows for a moment. */
+  /** Seals with the service's own role. A transaction elsewhere on the server may delay the newest rows for a moment. */
   const sealAll = async (limit: number): Promise<void> => {
     const app = new pg.Client({ connectionString: ledger.db.databaseUrl });
     await app.connect();
@@ -64,7 +64,7 @@ describe('the audit chains', () => {
     return checks.filter(({ ok }) => !ok).map(({ name }) => name);
   };
 
-  /** Does what only somebody with all rights can do, looks, and undoes it. */
+  /** Makes a change that needs superuser rights, runs the checks, and rolls back. */
   const tampered = async <T>(sql: string, look: () => Promise<T>): Promise<T> => {
     await superuser.query('begin');
     try {
@@ -117,7 +117,7 @@ describe('the audit chains', () => {
       [capture, `update posting set points = points + 1 where id = '${capture.id}'`],
       [capture, `update posting set brand = 'birch' where id = '${capture.id}'`],
       [capture, `update posting set terms_id = terms_id + 1 where id = '${capture.id}'`],
-      // a leg, with all that must agree with it
+      // a leg, with the fields that must agree with it
       [capture, `update posting set brand_account = brand_account + 1 where id = '${capture.id}'`],
       [capture, `update posting set balance_after = balance_after + 1 where id = '${capture.id}'`],
       [
@@ -197,7 +197,7 @@ describe('the audit chains', () => {
       block: '2',
       fault: 'a block is missing before this one',
     });
-    // the end of a chain can be cut off without a gap: the postings are still there, and brands' accounts have counted them
+    // cutting off the end of a chain leaves no gap, but the postings still exist and are counted in the brands' accounts
     expect(
       await tampered(
         `delete from seal_block where (to_epoch, to_xid, to_seq) = (

@@ -6,11 +6,11 @@ import { Jobs } from '#libs/jobs';
 
 import type { LedgerConfig } from '../ledger.config.js';
 
-/** Postings of one block, and blocks of one look: the sealer keeps up with the tills without getting in their way. */
+/** Postings per block, and blocks per run: the sealer keeps up with the tills without slowing them. */
 const BLOCK = 1_000;
 const BLOCKS = 30;
 
-/** What is wrong with an audit chain. */
+/** A fault of an audit chain. */
 export interface SealFault {
   cell: number;
   block: bigint | null;
@@ -19,7 +19,7 @@ export interface SealFault {
   fault: string;
 }
 
-/** Seals what was committed, every few seconds. Instances take turns by themselves: the database lets one seal at a time. */
+/** Seals committed postings every few seconds. Instances need no coordination: the database lets one seal at a time. */
 @Injectable()
 export class SealerService {
   constructor(
@@ -30,7 +30,7 @@ export class SealerService {
     jobs.every(config.sealMs, SealerService.name, (stopping) => this.seal(stopping));
   }
 
-  /** Seals what there is now; answers how many postings. */
+  /** Seals all postings available now; returns their number. */
   async seal(stopping?: AbortSignal): Promise<number> {
     let total = 0;
     for (let block = 0; block < BLOCKS && stopping?.aborted !== true; block += 1) {
@@ -42,7 +42,7 @@ export class SealerService {
     return total;
   }
 
-  /** The first fault of the chains, or of their newest blocks only; null where there is none. */
+  /** The first fault of the chains, or of only their newest blocks; null if there is none. */
   async verify(newest: bigint | null = null): Promise<SealFault | null> {
     const rows: SealFault[] = await this.dataSource.query('select * from ledger_verify_v1($1)', [newest]);
     return rows[0] ?? null;

@@ -13,18 +13,17 @@ import { TIERS_CHANNEL, TiersRepository } from './tiers.repository.js';
 
 const CACHE_SIZE = 200_000;
 
-/** Wallets of one read. */
 const READ = 1_000;
 
 /**
- * Members' ranks in memory as far as they were asked for, so that an order costs no query. That a wallet has none is remembered as
- * well: most have none. Versions only grow, so that whatever comes late changes nothing.
+ * Caches members' tiers as they are requested, so that an order needs no query. Wallets without a tier are cached too, since most
+ * have none. Versions only grow, so a late update changes nothing.
  */
 @Injectable()
 export class MemberTiersService implements OnModuleInit, OnModuleDestroy {
   private readonly tiers = new Map<string, MemberTier>();
   private readonly reads = new Batches<string, MemberTier>((wallets) => this.read(wallets), { batch: READ });
-  /** Wallets whose ranks changed during the read under way: what it finds of them is not kept. */
+  /** Wallets whose tiers changed during the running read; its results for them are not cached. */
   private changed: Set<string> | null = null;
   private stop: (() => Promise<void>) | undefined;
 
@@ -44,13 +43,13 @@ export class MemberTiersService implements OnModuleInit, OnModuleDestroy {
     await this.stop?.();
   }
 
-  /** The rank in force at an instant, or null; without a promise when the wallet is in memory. */
+  /** Returns the tier in force at an instant, or null; synchronously if the wallet is cached. */
   at(walletId: string, at: Date): TierBenefit | null | Promise<TierBenefit | null> {
     const known = this.tiers.get(walletId);
     return known === undefined ? this.reads.add(walletId).then((tier) => tierAt(tier, at)) : tierAt(known, at);
   }
 
-  /** Puts committed ranks in memory unless newer ones are there. The wallet kept longest makes room. */
+  /** Caches committed tiers unless newer ones are cached. If the cache is full, the oldest entry is removed. */
   remember(tier: MemberTier): void {
     const known = this.tiers.get(tier.walletId);
     if (known !== undefined && known.version >= tier.version) return;
@@ -76,7 +75,7 @@ export class MemberTiersService implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** Ranks were stored, here or by another instance; null when something may have been missed. */
+  /** Handles a notice of stored tiers, from this or another instance; null if notices may have been missed. */
   private hear(payload: string | null): void {
     const [walletId = '', version = ''] = payload?.split(':') ?? ['*'];
     if (payload === null) this.tiers.clear();

@@ -6,17 +6,17 @@ import type { TierBenefit } from './tier.js';
 
 type Terms = Pick<RuleVersion, 'earn' | 'rounding'>;
 
-/** Points of a rule on a sum of money, times the multiplier: multiplied before it is rounded, by the rule. */
+/** Points of a rule on a sum of money, times the multiplier: multiplied first, then rounded by the rule. */
 export function multipliedPoints({ earn, rounding }: Terms, net: bigint, multiplier: Decimal): bigint {
   return divRound(net * earn.points * multiplier.unscaled, earn.per * 10n ** BigInt(multiplier.scale), rounding);
 }
 
-/** What the multiplier adds to the base points of a rule. */
+/** Points that the multiplier adds to the base points of a rule. */
 export function bonusOn(rule: Terms, net: bigint, multiplier: Decimal): bigint {
   return multipliedPoints(rule, net, multiplier) - pointsOn(rule, net);
 }
 
-/** The smallest sum of money on which a rule gives `points`. */
+/** The smallest sum of money for which a rule gives `points`. */
 function firstNet({ earn, rounding }: Terms, points: bigint): bigint {
   switch (rounding) {
     case 'floor':
@@ -29,16 +29,16 @@ function firstNet({ earn, rounding }: Terms, points: bigint): bigint {
 }
 
 /**
- * The bonus that somebody other than the seller keeps owing for what is left of an order. Rounding makes the plain difference of
- * bonus and base go up and down by a point while goods come back; nobody should get points back from a return, so this is the least
- * bonus of any sum from what is left up to what was bought. It follows from the two sums alone, never rises with a return, ends
- * at zero, and what it leaves over of the multiplied points never rises either: those stay the seller's.
+ * The bonus that a funder other than the seller still owes for what is left of an order. Because of rounding, the plain difference
+ * between multiplied and base points can rise and fall by a point as goods are returned, and a return must not give points back. The
+ * result is therefore the least bonus of any sum from what is left up to what was bought. It depends on the two sums alone, never
+ * rises with a return, and ends at zero. The rest of the multiplied points is the seller's part; it never rises either.
  */
 export function bonusKept(rule: Terms, left: bigint, bought: bigint, multiplier: Decimal): bigint {
   if (left === 0n || rule.earn.points === 0n) return 0n;
   let least = bonusOn(rule, left, multiplier);
   const gain = multiplier.sub(Decimal.of(1n));
-  // the bonus only falls where a base point is completed: look at those sums until growth has outrun all rounding
+  // the bonus falls only where a base point is completed: check those sums until growth exceeds all rounding
   for (let base = pointsOn(rule, left) + 1n; ;) {
     const net = firstNet(rule, base);
     if (net > bought || gain.mul(base - 1n).compare(Decimal.of(least + 2n)) > 0) return least;

@@ -11,7 +11,7 @@ import { MemberTiersService } from './member-tiers.service.js';
 import type { MemberTier, TierStep } from './tier.js';
 import { TiersRepository } from './tiers.repository.js';
 
-/** Keeps the ledger's copy of members' ranks: the newest record of a wallet tells all that it ever had. */
+/** Maintains the ledger's copy of members' tiers: the newest record of a wallet contains its whole history. */
 @Controller()
 export class TiersConsumer {
   constructor(
@@ -40,7 +40,7 @@ function stepOf({ since, rank, tier, earnMultiplier, multiplierFunder, ladderVer
     since: instant(since, 'since').getTime(),
     rank,
     tier,
-    // read here, so that what is no number stops with its event and never reaches an order
+    // parsed here, so that an invalid number fails with its event and never affects an order
     multiplier: Decimal.parse(earnMultiplier).toString(0),
     funder: multiplierFunder === 'operator' ? 'operator' : 'seller',
     ladderVersion,

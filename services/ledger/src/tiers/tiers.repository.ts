@@ -3,13 +3,13 @@ import type { EntityManager } from 'typeorm';
 
 import type { MemberTier, TierStep } from './tier.js';
 
-/** NOTIFY channel of the ranks; the payload is `walletId:version`. */
+/** NOTIFY channel for tiers; the payload is `walletId:version`. */
 export const TIERS_CHANNEL = 'member_tier';
 
-/** The ledger's own copy of what membership tells of members' ranks. */
+/** The ledger's copy of members' tiers as reported by membership. */
 @Injectable()
 export class TiersRepository {
-  /** The ranks of those wallets that ever had one. */
+  /** The tiers of those of the wallets that ever had one. */
   async find(tx: EntityManager, wallets: readonly string[]): Promise<MemberTier[]> {
     const rows: { wallet_id: string; version: bigint; steps: TierStep[] }[] = await tx.query(
       `select t.wallet_id, t.version, t.steps from unnest($1::uuid[]) as g (wallet_id)
@@ -19,7 +19,7 @@ export class TiersRepository {
     return rows.map(({ wallet_id, version, steps }) => ({ walletId: wallet_id, version: Number(version), steps }));
   }
 
-  /** Stores what is newer than the copy; every instance reads it anew when this commits. */
+  /** Stores records newer than the copy; on commit every instance reloads them. */
   async put(tx: EntityManager, tiers: readonly MemberTier[]): Promise<void> {
     await tx.query(
       `with given as (

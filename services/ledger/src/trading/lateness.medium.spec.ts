@@ -38,7 +38,7 @@ describe('how late something may be reported', () => {
       rig.asBrand('aurora', 'POST', '/v1/grants', { externalId, memberRef, points: 5, reason: 'goodwill', occurredAt });
     expect(verdict(await grant('L-3', MONTH_AGO))).toEqual([201]);
     expect(verdict(await grant('L-4', BEFORE))).toEqual(TOO_EARLY);
-    // a try is refused as the real thing would be
+    // a simulated order is refused like a real one
     const body = { externalId: 'L-5', memberRef, occurredAt: BEFORE, currency: 'CNY', lines: [] };
     const lines = [{ lineId: '1', category: 'drinks', quantity: 1, net: 1 }];
     const tried = await rig.asBrand('aurora', 'POST', '/v1/orders?simulate=true', { ...body, lines });

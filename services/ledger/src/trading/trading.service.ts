@@ -21,22 +21,22 @@ import type { ContractTerms } from '../postings/contract-terms.js';
 import { OPERATOR } from '../postings/issuer.js';
 import type { Place } from '../postings/place.js';
 
-/** How far a till's clock may be off the alliance's, or another till's. */
+/** Tolerated difference between a till's clock and the alliance clock or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
-/** What a call says about where and when something happened. Absent members are not checked. */
+/** Place, currency and time of a call. Absent members are not checked. */
 export interface TradeFacts {
   storeRef?: string | null;
   currency?: string;
   occurredAt?: Date;
-  /** When that happened which it belongs to: the order of a return, the authorization of a capture. */
+  /** Time of what the call follows: the order of a return, or the authorization of a capture. */
   follows?: Date;
 }
 
-/** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
+/** Checks whether a brand may do what it requests, at the stated place and time; the same checks for every kind of call. */
 @Injectable()
 export class TradingService {
-  /** What points of the operator are settled by. */
+  /** Terms of points funded by the operator. */
   readonly operator: ContractTerms;
 
   constructor(
@@ -46,19 +46,19 @@ export class TradingService {
     this.operator = operatorTerms(config.allianceCurrency);
   }
 
-  /** A brand that may act in the network's books at all; without a promise when it is in memory. */
+  /** Returns a brand whose status lets it act in the books; synchronously if it is in memory. */
   earning(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orEarning) : orEarning(known);
   }
 
-  /** A brand whose members may spend, and whose customers may bring goods back. */
+  /** Returns a brand whose members may spend and return goods. */
   redeeming(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
   }
 
-  /** Refuses places that are none: brands that do not exist, stores that are not the giving brand's own. */
+  /** Refuses invalid places: unknown brands, and stores that are not the giving brand's own. */
   async checkPlaces({ slug, stores }: Brand, places: readonly Place[]): Promise<void> {
     const faults: FieldFault[] = [];
     for (const [index, { brand, store }] of places.entries()) {
@@ -72,15 +72,15 @@ export class TradingService {
     if (faults.length > 0) fail('validation_failed', { errors: faults });
   }
 
-  /** How many points a brand's contract of that time lets it give by itself; null for the operator. */
+  /** Points that a brand's contract at that time allows without approval; null for the operator. */
   async limitsOf(issuer: string, at: Date): Promise<IssuingLimits | null> {
     const brand = issuer === OPERATOR ? null : await this.directory.get(issuer);
     return brand === null ? null : limitsAt(brand, at);
   }
 
   /**
-   * What points are settled by that were promised by an issuer and are given now, whether or not it may still issue: what the network
-   * decided on must not be lost with the contract.
+   * Terms of points that an issuer promised and that are given now, even if it may no longer issue: a decision of the network must not
+   * be lost when the contract ends.
    */
   async promisedBy(issuer: string, at: Date): Promise<ContractTerms> {
     if (issuer === OPERATOR) return this.operator;
@@ -106,9 +106,9 @@ export function requireIssuer(brand: Brand, at: Date): void {
 }
 
 /**
- * What points are settled by that the brand gives: the version of its contract in force when they are posted, or else the last that was,
- * as an order may come in after the contract under which it was bought.
- * @throws DomainError `role_missing` when the brand never had one
+ * Terms of points that the brand gives: its contract version in force when they are posted, otherwise the last one, because an order
+ * may arrive after the end of the contract under which it was bought.
+ * @throws DomainError `role_missing` if the brand never had a contract
  */
 export function issuingTerms(brand: Brand, occurredAt: Date, postedAt: Date): ContractTerms {
   // a till's clock may run ahead
@@ -118,13 +118,16 @@ export function issuingTerms(brand: Brand, occurredAt: Date, postedAt: Date): Co
     : contractTerms(brand.slug, contract);
 }
 
-/** The contract in force that lets the brand accept points, or null. */
+/** The contract in force that allows the brand to accept points, or null. */
 export function redeemerContractAt(brand: Brand, at: Date): Contract | null {
   const contract = contractAt(brand, at);
   return contract?.roles.includes('redeemer') === true ? contract : null;
 }
 
-/** The same. @throws DomainError `role_missing` */
+/**
+ * Like `redeemerContractAt`.
+ * @throws DomainError `role_missing` instead of null
+ */
 export function redeemerContract(brand: Brand, at: Date): Contract {
   return (
     redeemerContractAt(brand, at) ??
@@ -133,8 +136,9 @@ export function redeemerContract(brand: Brand, at: Date): Contract {
 }
 
 /**
- * Refuses foreign stores, other currencies, times to come and times too long ago: one fault under its own code, several together.
- * What belongs to something else is as late as that was, and never before it.
+ * Refuses foreign stores, other currencies, times in the future and times too long ago: one fault under its own code, several
+ * together as `validation_failed`. A call that follows another one may not be earlier than that one, and has no other bound on its
+ * age.
  */
 export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
   const { storeRef, currency, occurredAt, follows } = facts;

@@ -1,4 +1,4 @@
-/** How each kind of posting moves the balance that a member sees. Pending points count when they are released. */
+/** How each kind of posting changes the balance that a member sees. Pending points count when they are released. */
 const SIGNS: Readonly<Record<string, bigint>> = {
   accrual: 1n,
   accrual_pending: 0n,
@@ -7,23 +7,24 @@ const SIGNS: Readonly<Record<string, bigint>> = {
   capture: -1n,
   redemption_return: 1n,
   expiry: -1n,
-  // repaying takes points and debt alike
+  // repayment reduces points and debt alike
   debt_repayment: 0n,
   transfer_out: -1n,
   transfer_in: 1n,
 };
 
-/** The points of an entry with the sign that the member feels, so that a brand's entries sum to what it moved. */
+/** The points of an entry, signed as the member sees them, so that the sum of a brand's entries is what it moved. */
 export function entryPoints(kind: string, points: bigint): bigint {
   return (SIGNS[kind] ?? 0n) * points;
 }
 
-/** What comes about by time, or by what the member does elsewhere. */
+/** Kinds caused by time, or by the member's actions elsewhere. */
 const BY_ITSELF: ReadonlySet<string> = new Set(['accrual_release', 'expiry', 'debt_repayment']);
 
 /**
- * When an entry was posted, as its brand is told. What came about by itself bears its own instant twice: the true one is that of whoever
- * looked at the wallet next, and two brands that saw it could join their members by it.
+ * The posting time of an entry, as shown to its brand. Entries caused by time or by actions elsewhere show the time of their cause
+ * as both times. Their true posting time is that of the next access to the wallet, and two brands could use it to link their
+ * members.
  */
 export function entryPostedAt(kind: string, occurredAt: Date, postedAt: Date): Date {
   return BY_ITSELF.has(kind) ? occurredAt : postedAt;
@@ -31,7 +32,7 @@ export function entryPostedAt(kind: string, occurredAt: Date, postedAt: Date): D
 
 const EARNED = new Set(['accrual', 'accrual_pending', 'accrual_release']);
 
-/** The rules behind what an order earned. The figure that follows `=` in the order's trace is the entry's own points. */
+/** The rules behind what an order earned. The amounts after `=` are removed, because the entry has its own points. */
 export function entryTrace(kind: string, trace: readonly string[] | null): string[] {
   return trace !== null && EARNED.has(kind) ? trace.map((line) => line.replace(/ = \d+$/, '')) : [];
 }

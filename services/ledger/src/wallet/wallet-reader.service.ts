@@ -9,7 +9,7 @@ import type { WalletNumbers } from '../postings/posting.js';
 import { PostingsService } from '../postings/postings.service.js';
 import { WalletRepository } from './wallet.repository.js';
 
-/** Reads wallets so that what has become due in them is done before they are shown. */
+/** Reads wallets after doing the work due in them. */
 @Injectable()
 export class WalletReaderService {
   private readonly log = new Logger(WalletReaderService.name);
@@ -21,12 +21,11 @@ export class WalletReaderService {
     private readonly repository: WalletRepository,
   ) {}
 
-  /** The wallet's numbers now. */
   async numbers(walletId: string): Promise<WalletNumbers> {
     return this.read(walletId, (_tx, numbers) => Promise.resolve(numbers));
   }
 
-  /** Reads the wallet and what belongs to it in one snapshot, after doing what is due in it. */
+  /** Does the work due in the wallet, then reads it and its parts in one snapshot. */
   async read<T>(walletId: string, work: (tx: EntityManager, numbers: WalletNumbers) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       const now = this.clock.now();
@@ -44,7 +43,7 @@ export class WalletReaderService {
     }
   }
 
-  /** A wallet that cannot be settled at the moment is shown as it was last written: a read must not fail for that. */
+  /** A wallet that cannot be settled at the moment is shown as last written: a read must not fail for that. */
   private async settle(walletId: string, now: Date): Promise<void> {
     try {
       await this.postings.settle(walletId, now);

@@ -18,7 +18,7 @@ interface PageAsk {
   after?: string | undefined;
 }
 
-/** What a brand and the operator may see of a member's wallet. */
+/** Views of a member's wallet for brands and for the operator. */
 @Injectable()
 export class WalletViewsService {
   constructor(
@@ -30,7 +30,7 @@ export class WalletViewsService {
     private readonly ids: WireIdsService,
   ) {}
 
-  /** The whole spendable balance: a till needs it, whoever issued the points. */
+  /** The whole spendable balance: a till needs it, whichever brands issued the points. */
   async wallet(slug: string, memberRef: string, storeRef: string | null): Promise<WalletView> {
     const { walletId } = await this.links.ofBrand(slug, memberRef);
     return this.reader.read(walletId, async (tx, numbers) => {
@@ -56,7 +56,7 @@ export class WalletViewsService {
     });
   }
 
-  /** The brand's own postings, the newest first. Of other brands' there is no trace, not even a gap. */
+  /** The brand's own postings, newest first. Postings of other brands leave no trace, not even a gap. */
   async entries(brand: string, memberRef: string, ask: PageAsk): Promise<Page<EntryView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     await this.doDue(walletId);
@@ -68,7 +68,7 @@ export class WalletViewsService {
     return { ...page, data: page.data.map((row) => this.entryView(row)) };
   }
 
-  /** When how many of the wallet's points expire, the nearest first. */
+  /** Amounts and times of the wallet's next expiries, nearest first. */
   async expirations(brand: string, memberRef: string, ask: PageAsk): Promise<Page<ExpirationView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     const after = ask.after === undefined ? null : instantOf(decodeCursor(ask.after, 1)[0]);
@@ -82,7 +82,7 @@ export class WalletViewsService {
     };
   }
 
-  /** For the operator: every lot with its issuer, in the order they were earned; what is owed stands apart. */
+  /** For the operator: every lot with its issuer, in the order earned; debts are listed separately. */
   async lots(memberRef: string, ask: PageAsk): Promise<LotPage> {
     const link = (await this.links.find(memberRef)) ?? fail('not_found');
     const cursor = ask.after === undefined ? null : decodeCursor(ask.after, 2);
@@ -103,7 +103,7 @@ export class WalletViewsService {
     await this.reader.numbers(walletId);
   }
 
-  /** A cursor names the brand's own last entry, as positions in the wallet would tell of other brands' visits. */
+  /** The cursor is the brand's own last entry, because positions in the wallet would reveal activity at other brands. */
   private async position(brand: string, walletId: string, after: string | undefined): Promise<bigint | null> {
     if (after === undefined) return null;
     const id = this.ids.in('po', String(decodeCursor(after, 1)[0])) ?? fail('cursor_invalid');

@@ -46,7 +46,7 @@ const LOT = named('Lot', {
 });
 const DEBT = named('Debt', { id: text, issuer: text, points, remaining: points, since: instant });
 
-/** Lots, and what is owed beside them. */
+/** Lots, and debts listed separately. */
 export const LOT_PAGE = object({ data: list(LOT), page: shape.pageInfo(), debts: list(DEBT) });
 
 export type WalletView = AnswerOf<typeof WALLET>;

@@ -12,7 +12,7 @@ export class WalletQuery {
   storeRef?: string;
 }
 
-/** Lots are read to be summed, so a page is as large as pages get. */
+/** Lots are read to be summed, so pages have the maximum size. */
 export class LotsQuery {
   @Transform(({ value }) => queryNumber(value))
   @IsWhole(1, MAX_PAGE, { optional: true, example: MAX_PAGE })

@@ -140,7 +140,7 @@ describe('wallets, grants and what time makes due', () => {
       expect(page.body).toMatchObject({ data: [{ points: 50 }], page: { more: true } });
       const next = await get('aurora', `/v1/members/${aurora}/wallet/entries?limit=1&after=${page.body.page.after}`);
       expect(next.body).toMatchObject({ data: [{ points: 300 }], page: { after: null, more: false } });
-      // a cursor of another brand's entry opens nothing
+      // a cursor with another brand's entry is not accepted
       const stolen = await get('birch', `/v1/members/${birch}/wallet/entries?after=${page.body.page.after}`);
       expect(verdict(stolen)).toEqual([400, 'cursor_invalid']);
     });

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import type { Place } from '../postings/place.js';
 import type { WalletNumbers } from '../postings/posting.js';
 
-/** The wallet as stored, and whether something in it has become due by the instant asked about. */
+/** The wallet as stored, and whether it has work due at the given instant. */
 export interface StoredWallet {
   numbers: WalletNumbers;
   due: boolean;
@@ -26,7 +26,7 @@ export interface StoredEntry {
   reference: string | null;
   orderExternalId: string | null;
   trace: string[] | null;
-  /** Why its lot was given; null for what has none of its own. */
+  /** The reason its lot was given; null for entries without a lot of their own. */
   reason: string | null;
 }
 
@@ -45,7 +45,7 @@ export interface StoredLot {
   reason: string;
 }
 
-/** Reads of one wallet. Nothing here changes anything. */
+/** Reads of one wallet; nothing here writes. */
 @Injectable()
 export class WalletRepository {
   /** A wallet that never had a posting is empty. */
@@ -63,7 +63,7 @@ export class WalletRepository {
     return { numbers: { ...numbers, available: numbers.balance > 0n ? numbers.balance : 0n }, due };
   }
 
-  /** What of the wallet can be spent at one place. */
+  /** Points of the wallet spendable at one place. */
   async spendableAt(
     tx: EntityManager,
     walletId: string,
@@ -78,7 +78,7 @@ export class WalletRepository {
     return rows[0]?.points ?? 0n;
   }
 
-  /** Spendable points by the instant they expire, the nearest first. Held points do not expire. */
+  /** Spendable points by expiry, nearest first. Held points do not expire. */
   async expirations(tx: EntityManager, walletId: string, after: Date | null, limit: number): Promise<Expiration[]> {
     return tx.query(
       `select sum(l.remaining)::bigint as points, l.expires_at as at
@@ -89,7 +89,7 @@ export class WalletRepository {
     );
   }
 
-  /** The brand's own postings that moved points, the newest first. Row security hides all others. */
+  /** The brand's own postings that moved points, newest first. Row security hides all others. */
   async entries(
     tx: EntityManager,
     walletId: string,
@@ -109,7 +109,7 @@ export class WalletRepository {
     );
   }
 
-  /** Where in the wallet one of the brand's own postings stands; null for any other. */
+  /** Position in the wallet of one of the brand's own postings; null for any other. */
   async versionOf(tx: EntityManager, walletId: string, postingId: string): Promise<bigint | null> {
     const rows: { version: bigint }[] = await tx.query(
       `select p.wallet_version as version from posting p
@@ -119,7 +119,7 @@ export class WalletRepository {
     return rows[0]?.version ?? null;
   }
 
-  /** All lots of a wallet in the order they were earned, spent ones and debts too. */
+  /** All lots of a wallet in the order earned, including spent ones and debts. */
   async lots(tx: EntityManager, walletId: string, after: [Date, string] | null, limit: number): Promise<StoredLot[]> {
     return tx.query(
       `select l.id, l.issuer, l.points, l.remaining, l.held, l.pending, l.debt, l.available_from as "availableFrom",

@@ -1,4 +1,4 @@
 import type { NetworkReason } from '../postings/lot-reasons.js';
 
-/** Why the lots that meet written-off debts were given. */
+/** Reason of lots that repay written-off debts. */
 export const DEBT_WRITE_OFF = 'debt_write_off' satisfies NetworkReason;

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 import { DEBT_WRITE_OFF } from './debt-write-off.js';
 
-/** What a member owes an issuer, and the wallet's version when it was read. */
+/** A member's debt to an issuer, and the wallet's version when it was read. */
 export interface OwingWallet {
   readonly walletId: string;
   readonly debt: bigint;
@@ -23,7 +23,7 @@ export interface DebtWriteOff {
 
 @Injectable()
 export class DebtWriteOffsRepository {
-  /** Wallets that owe an issuer, after one of them. */
+  /** Wallets with a debt to an issuer, after a given one. */
   async owing(tx: EntityManager, issuer: string, after: string, limit: number): Promise<OwingWallet[]> {
     const rows: OwingWallet[] = await tx.query(
       `select l.wallet_id as "walletId", sum(l.remaining)::bigint as debt, w.wallet_version as version
@@ -35,7 +35,7 @@ export class DebtWriteOffsRepository {
     return rows;
   }
 
-  /** What one write-off came to so far. */
+  /** The total of one write-off so far. */
   async given(tx: EntityManager, issuer: string, externalId: string): Promise<{ points: bigint; wallets: bigint }> {
     const rows: { points: bigint; wallets: bigint }[] = await tx.query(
       `select coalesce(sum(points), 0)::bigint as points, count(*) as wallets from lot where issuer = $1 and campaign = $2 and reason = $3`,

@@ -18,13 +18,14 @@ import type { OwingWallet } from './debt-write-offs.repository.js';
 const OPERATOR = { brand: '*' };
 const NO_WALLET = '00000000-0000-0000-0000-000000000000';
 const BATCH = 50;
-/** How often wallets that moved meanwhile are looked at again. */
+/** Most rounds in which wallets that changed meanwhile are tried again. */
 const ROUNDS = 5;
 
 /**
- * Debts to a brand that has left: nobody gives points of it any more that could repay them, and they would lock points of others for
- * ever. Two people write them off: the brand gives what is owed, and as all points of an issuer do, it meets the debt. Nobody spends
- * these points, so nobody pays for them. Spent points of the brand that come back later meet what was written off and expire.
+ * Writes off debts to a brand that has left. No new points of that brand can repay them, and they would block other points of the
+ * member forever. The write-off needs two people. The brand gives the points owed, which repay the debt like any points of an
+ * issuer. These points are never spent, so nobody pays for them. If spent points of the brand are given back later, they repay the
+ * written-off amount and expire.
  */
 @Injectable()
 export class DebtWriteOffsService {
@@ -91,7 +92,7 @@ export class DebtWriteOffsService {
     fail('unavailable', { detail: 'Some wallets kept changing; repeat the call.', retryAfter: 1 });
   }
 
-  /** False for a wallet that has moved since. */
+  /** Returns false for a wallet that has changed since it was read. */
   private async meet(
     issuer: string,
     run: string,
@@ -105,7 +106,7 @@ export class DebtWriteOffsService {
       originId: uuidv7For(walletId),
       brand: issuer,
       issuer,
-      // a wallet is met once in a run, at the version at which it was read
+      // each wallet is processed once per run, at the version at which it was read
       externalId: uuidFromText(`${DEBT_WRITE_OFF}|${run}|${walletId}|${version}`),
       requestHash: requestHash([DEBT_WRITE_OFF, run, walletId, debt]),
       result: {},
