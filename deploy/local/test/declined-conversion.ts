@@ -75,7 +75,7 @@ export function declinedConversion(network: () => LocalNetwork): void {
     await network().kill('postgres');
     await network().up();
     await until(({ conversions }) => conversions.every(({ state }) => state !== 'requested'));
-    // conversions that fit are given, one after the other, and all others are free again
+    // conversions that fit are posted, one after the other, and the other earnings are available again
     const { balances, conversions } = await earnings();
     expect(conversions.filter(({ state }) => state === 'posted').map(({ amount }) => amount)).toEqual([30, 20, 10]);
     const declined = conversions.filter(({ state }) => state === 'declined');

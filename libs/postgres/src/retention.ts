@@ -95,7 +95,7 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     await runInTransaction(this.dataSource, { brand: '*' }, (tx) => overdue(tx, table)).then(
       (seconds) => behind.set(labels, seconds),
-      // no deletion has succeeded since
+      // unknown: assumes that nothing was removed since
       () => behind.inc(labels, this.everyMs / 1_000),
     );
   }
