@@ -1,6 +1,9 @@
 import { defineMigration } from '#libs/postgres';
 
-/** The vault's tables: who people are. No brand column, no grants: the service reaches them by the functions of 0003 alone. */
+/**
+ * The vault's tables: persons and contact points. They have no brand column and no grants; the service uses them only through the
+ * functions of 0003.
+ */
 export const vaultTables = defineMigration({
   id: '0001',
   name: 'vault tables',

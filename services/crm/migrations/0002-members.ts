@@ -3,7 +3,7 @@ import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** What belongs to a brand: links and consents, each seen by its own brand alone. */
+/** Tables of brands: links and consents. Each brand sees only its own rows. */
 export const memberTables = defineMigration({
   id: '0002',
   name: 'members and consents',

@@ -1,13 +1,12 @@
 import { defineMigration } from '#libs/postgres';
 
 /**
- * The only ways into the vault. They run as its owner, so that the service holds no right on its tables and no SQL of the
- * service, however wrong, can list people. Locks are always taken in the order contact points, person, contact rows.
- *
+ * The only access to the vault. The functions run as its owner, so the service has no right on its tables, and no SQL of the
+ * service, however wrong, can list persons. Locks are always taken in the order contact points, person, contact rows.
  * A contact point is passed as {"id","key","enc","hashes":[{"v","h"},…],"lock","proof":{"method","at"}|null}: the id and
- * ciphertext to store if it is new, the hashes it may be known by (the one to store first), what concurrent calls about it lock,
- * and how it was proven. Every row belongs to the person whose links were sent with it. Of the proven rows of one contact point one
- * is held: by that its person is found. The others stand behind it.
+ * ciphertext to store if it is new, the hashes it may be stored under (first the one to store), the lock of concurrent calls about
+ * it, and its proof. Every row belongs to the person whose links were sent with it. Of the proven rows of one contact point, one
+ * is held: it identifies the person. The others wait behind it.
  */
 export const vaultFunctions = defineMigration({
   id: '0003',

@@ -1,9 +1,9 @@
 import { defineMigration } from '#libs/postgres';
 
 /**
- * Contributions, many in one call: what waited while the last call was under way goes together, so that statements and the
- * commit are paid once for all. Runs with the rights of the service: each item sees and writes the rows of its own brand alone, and
- * people only through the vault's function. The caller passes the locks of all contact points in one order.
+ * Contributions, many in one call: those that waited during the last call go together, so statements and the commit are paid once
+ * for all. Runs with the rights of the service: each item sees and writes only the rows of its own brand, and reaches persons only
+ * through the vault's function. The caller passes the locks of all contact points in one fixed order.
  */
 export const contributeFunction = defineMigration({
   id: '0004',

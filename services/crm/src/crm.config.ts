@@ -43,7 +43,7 @@ const vaultFields = {
 
 export const crmConfig = defineConfig('crm', { ...serviceFields(), ...vaultFields });
 
-/** Of the command that rotates the vault. */
+/** Configuration of the command that rotates the vault. */
 export const rotationConfig = defineConfig('crm rotation', {
   ...vaultFields,
   rotationUrl: field(

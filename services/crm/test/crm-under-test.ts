@@ -9,26 +9,26 @@ import type { Answer, ServiceUnderTest } from '#libs/testing';
 import { crm } from '../src/index.js';
 
 export interface CrmUnderTest extends ServiceUnderTest {
-  /** What the ledger was told, in order. */
+  /** Pushes to the ledger, in order. */
   pushed: { path: string; body: unknown }[];
-  /** Everything the process wrote to its streams since the rig began. */
+  /** Everything that the process wrote to its streams since the rig started. */
   written: () => string;
-  /** Sets a brand's status, and what its contract attests, at partners and pushes it. */
+  /** Sets a brand's status, and the attestations of its contract, at partners and pushes it. */
   brand(slug: string, status?: string, attests?: string[], contractEnds?: string): Promise<void>;
   /** Reads as superuser. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   internal(path: string): Promise<Answer>;
   /** Dumps the database as it is now. */
   dump(): Promise<void>;
-  /** Restores the dump into a new database, as the runbook says; without `rewind` the groups stay where they were in the log. */
+  /** Restores the dump into a new database, as in the runbook; without `rewind` the consumer groups keep their offsets. */
   restore(rewind: boolean): Promise<void>;
-  /** Waits until everything committed is in the log, and everything in the log is handled. */
+  /** Waits until everything committed is in the log and everything in the log is handled. */
   settled(): Promise<void>;
 }
 
 const pepper = (): string => randomBytes(32).toString('base64');
 
-/** Catches what the service logs: it writes to the descriptors of the standard streams. */
+/** Captures what the service logs: it writes to the descriptors of the standard streams. */
 function captureStreams(): { written: () => string; release: () => void } {
   let output = '';
   const original = { write: fs.write, writeSync: fs.writeSync };
@@ -49,7 +49,7 @@ function captureStreams(): { written: () => string; release: () => void } {
   return { written: () => output, release: () => Object.assign(fs, original) };
 }
 
-/** Rows of every table in the text form of their types, and where sequences stand: what a logical dump holds. */
+/** Rows of every table in text form, and positions of sequences: the content of a logical dump. */
 interface Dump {
   readonly tables: readonly { readonly name: string; readonly rows: readonly string[] }[];
   readonly sequences: readonly { readonly name: string; readonly value: bigint | null }[];
@@ -65,7 +65,7 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-/** In one snapshot, beside the service at work. */
+/** Dumps in one snapshot while the service runs. */
 function dumpOf(url: string): Promise<Dump> {
   return withClient(url, async (client) => {
     await client.query('begin isolation level repeatable read read only');
@@ -85,7 +85,7 @@ function dumpOf(url: string): Promise<Dump> {
   });
 }
 
-/** Triggers and foreign keys rest meanwhile, as the rows were checked when they were written. */
+/** Restores rows with triggers and foreign keys disabled, because the rows were checked when they were written. */
 function restoreInto(url: string, { tables, sequences }: Dump): Promise<void> {
   return withClient(url, async (client) => {
     await client.query('begin');
@@ -173,13 +173,13 @@ export async function crmUnderTest(): Promise<CrmUnderTest> {
 
 let counter = 0;
 
-/** A phone number nobody else in this spec file has. */
+/** A phone number not used elsewhere in this spec file. */
 export function newPhone(): string {
   counter += 1;
   return `+86138${String(counter).padStart(8, '0')}`;
 }
 
-/** A word of a call that the brand has proven its e-mail. */
+/** States in a call that the brand has proven its e-mail. */
 export const MAIL_PROVEN = { email: { method: 'email_link', at: '2026-03-01T09:00:00+08:00' } };
 
 /** Body of `POST /v1/members`. */

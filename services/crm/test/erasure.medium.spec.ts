@@ -127,7 +127,7 @@ describe('a contact point that was replaced before the end', () => {
     const emails = ['linnet1@example.cn', 'linnet2@example.cn'] as const;
     const ref = await join('aurora', newId(), { phone: phones[0], email: emails[0] });
     for (const phone of phones.slice(1)) await change(ref, { phone });
-    // back to what was there before, and on again
+    // back to the earlier values, and on again
     await change(ref, { phone: phones[0], email: emails[1] });
     await change(ref, { phone: phones[2], email: null });
     const kept = newPhone();
@@ -173,7 +173,7 @@ describe('a contact point that was replaced before the end', () => {
     await erase('aurora', ref);
     const [after] = (await lost()) as { of_one: bigint; of_all: bigint }[];
     expect([Number(before?.of_one), Number(after?.of_one)]).toEqual([0, 0]);
-    // the external id and the phone that was there at the end have come to it; the first was there before
+    // new are the external id and the last phone; the first phone was there before
     expect(Number(after?.of_all) - Number(before?.of_all)).toBe(2);
   });
 });
@@ -241,10 +241,10 @@ describe('a database restored from before somebody left', () => {
     await erase('aurora', backRef);
     const again = await join('aurora', back.id, { phone: back.phone, ...fresh() });
     await rig.settled();
-    // hearing of the suppression ends nobody who came back since
+    // an older suppression does not end the link of a member who came back since
     expect(await active(again)).toBe(true);
 
-    // so would it be without what the runbook says
+    // without the runbook's rewind they stay active
     await rig.restore(false);
     await rig.settled();
     expect([await active(leftRef), await active(backRef)]).toEqual([true, true]);

@@ -79,7 +79,7 @@ it('keeps every rule of people under any parallel mixture of contributions, chan
       for (const [i, { status, body }] of answers.entries()) {
         expect([200, 201, 204, 409, 410, 422]).toContain(status);
         if (status !== 410) continue;
-        // only where the same brand's member with this phone or e-mail was ended by another call, after the one consent of all
+        // only if another call ended the same brand's member with this phone or e-mail, after the single consent used here
         const { brand, phone, email, then } = acts[i] as (typeof acts)[number];
         const asked = [phone, then === 'patch' ? i % 4 : null];
         const ended = acts.filter(

@@ -36,7 +36,7 @@ async function dump(url: string): Promise<string> {
 it('lets no contact point out: not into logs, events, tables, answers or errors', async () => {
   const phone = '+8613977755533';
   const email = 'canary.nightjar@secret-perch.cn';
-  // in any spelling, and the digits alone
+  // in any spelling, and the digits without separators
   const marks = ['13977755533', '139 7775 5533', 'nightjar', 'secret-perch'];
   const post = (body: unknown, headers = {}) => rig.asBrand('aurora', 'POST', '/v1/members', body, headers);
   const answers = [
@@ -64,7 +64,7 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
   expect(answers.map((answer) => answer.status)).toEqual([
     201, 201, 409, 422, 422, 422, 422, 422, 400, 201, 200, 200, 200, 422, 200, 200, 404,
   ]);
-  // a fault of ours: the table is gone under the running service
+  // an internal error: the table is removed under the running service
   await rig.sql('alter table member_link rename to member_link_away');
   answers.push(await post(contribution('x-9', { phone, email })));
   await rig.sql('alter table member_link_away rename to member_link');

@@ -3,7 +3,7 @@ import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/htt
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** Ladders, what counts towards a rank, grants beside it, and the rank itself with every decision about it. */
+/** Ladders, qualifying facts, grants, and ranks with every decision about them. */
 export const tiers = defineMigration({
   id: '0001',
   name: 'tiers',

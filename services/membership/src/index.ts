@@ -3,7 +3,7 @@ import { migrations } from '../migrations/index.js';
 import { membershipConfig } from './membership.config.js';
 import { MembershipModule } from './membership.module.js';
 
-/** One tier that every brand honours: qualifying credits, ladders, grants and maps. */
+/** One tier honoured by every brand: qualifying credits, ladders, grants and maps. */
 export const membership = defineService({
   name: 'membership',
   config: membershipConfig,

@@ -16,7 +16,7 @@ describe('in a sandbox that has just started', () => {
     const handled = m.publish([
       { orderId: 'o1', walletId: 'w-1', brand: 'aurora', at: '2026-02-01T12:00:00+08:00', net: 1_000 },
     ]);
-    // longer than consumers need to begin
+    // longer than the start-up of consumers
     await sleep(2_000);
     expect(await m.dataSource.query('select * from standing')).toEqual([]);
     told = FROZEN;

@@ -19,7 +19,7 @@ const ranksNow = async (): Promise<Map<string, number>> => {
   return new Map(rows.map(({ wallet_id, rank }) => [wallet_id, rank]));
 };
 
-/** Counts who is elsewhere than before, by hand. */
+/** Counts members whose rank changed, by hand. */
 function moves(before: Map<string, number>, after: Map<string, number>): unknown[] {
   const counted = new Map<string, { from: number; to: number; members: number }>();
   for (const [wallet, from] of before) {
@@ -34,7 +34,7 @@ function moves(before: Map<string, number>, after: Map<string, number>): unknown
 
 it('foretells who moves, of more members than it takes at once, and what comes is what it said', async () => {
   const at = '2026-03-01T11:00:00+08:00';
-  // 520 members with 0 to 20,760 yuan of orders, three brands in turn
+  // 520 members with orders of 0 to 20,760 yuan, at three brands in turn
   await m.deliver(
     Array.from({ length: MEMBERS }, (_, i) => ({
       orderId: `o${i}`,
@@ -61,7 +61,7 @@ it('foretells who moves, of more members than it takes at once, and what comes i
   const said = await m.asOperator('POST', `${LADDERS}?dryRun=true`, steeper);
   expect([said.status, said.body.members]).toEqual([200, MEMBERS]);
 
-  // nothing is kept of a trial
+  // a trial stores nothing
   expect(await ranksNow()).toEqual(before);
   expect((await m.asOperator('GET', LADDERS)).body.data).toHaveLength(1);
   expect((await m.asOperator('POST', `${LADDERS}?dryRun=true`, steeper)).body).toEqual(said.body);

@@ -37,7 +37,7 @@ export function aLadder(over: Partial<Ladder> = {}): Ladder {
 
 let counter = 0;
 
-/** An order of so many credits under `aLadder`. */
+/** An order worth `credits` under `aLadder`. */
 export function bought(day: string, credits: number, brand = 'aurora', over: Partial<OrderFact> = {}): OrderFact {
   counter += 1;
   return {

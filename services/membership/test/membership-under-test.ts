@@ -28,7 +28,7 @@ export interface Purchase {
   brand: string;
   at: string;
   net: number;
-  /** CNY unless said. */
+  /** CNY by default. */
   currency?: string;
 }
 
@@ -46,26 +46,26 @@ type Fact = Purchase | GiveBack;
 export interface MembershipUnderTest extends ServiceUnderTest {
   clock: AllianceClock;
   dataSource: DataSource;
-  /** Hands facts to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
+  /** Hands facts to the consumer as one batch, without the inbox: only natural keys protect against duplicates. */
   deliver(facts: readonly Fact[]): Promise<void>;
   /** Sends facts through the event log and waits until the service has handled them. */
   publish(facts: readonly Fact[]): Promise<void>;
-  /** Tells of a link; `at` is what crm's clock said, this service's own where it is left out. */
+  /** Sends an event of a link; `at` is the time by crm's clock, this service's own by default. */
   link(memberRef: string, brand: string, walletId: string, status?: 'active' | 'deleted', at?: string): Promise<void>;
-  /** The end of a link by its tombstone alone. */
+  /** Ends a link by its tombstone alone. */
   unlink(memberRef: string): Promise<void>;
   /** Moves the clock and judges what is due. */
   moveTo(instant: string): Promise<void>;
-  /** What the network was told of a wallet: TierChanged records of the log, once the outbox is empty. */
+  /** TierChanged records of a wallet in the log, once the outbox is empty. */
   told(walletId: string): Promise<{ rank: number; tier: string; version: bigint }[]>;
-  /** All ranks of the wallet as the newest of those records tells them. */
+  /** All ranks of the wallet, from the newest of those records. */
   steps(walletId: string): Promise<{ rank: number; since: string; earnMultiplier: string }[]>;
   invariants(): Promise<Check[]>;
 }
 
 let links = 0n;
 
-/** A reference as crm makes them. */
+/** A reference in crm's format. */
 export function ref(name: string): string {
   return `mb_${name
     .toUpperCase()
@@ -89,8 +89,8 @@ function eventOf(fact: Fact): Told {
 }
 
 /**
- * Membership beside others that know nothing.
- * @param sandbox what partners say the clock stands at once they are asked; null while they do not answer. Left out: no sandbox
+ * Membership beside services that answer nothing.
+ * @param sandbox partners' answer about the clock; null: no answer. Omitted: no sandbox
  */
 export async function membershipUnderTest(
   brands: readonly string[],
@@ -159,7 +159,7 @@ export async function membershipUnderTest(
   });
 }
 
-/** Body of `POST /v1/operator/tier-ladders`: silver 1,000, gold 5,000, black 10,000 credits; a credit a yuan. */
+/** Body of `POST /v1/operator/tier-ladders`: silver 1,000, gold 5,000, black 10,000 credits; one credit per yuan. */
 export function ladderBody(over: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     name: 'base',

@@ -409,7 +409,7 @@ describe('time', () => {
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2]);
     await m.moveTo('2029-01-01T00:00:00+08:00');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2, 0]);
-    // two years passed at once; each judgement is on record all the same
+    // two years passed at once; each judgement is still on record
     const { data } = (await m.asOperator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
     type Entry = { from: number; to: number; effectiveAt: string; ladderVersion: number; inputs: { cause: string } };
     expect((data as Entry[]).map(({ from, to, effectiveAt, inputs }) => [from, to, effectiveAt, inputs.cause])).toEqual(

@@ -8,7 +8,10 @@ export type PartnersConfig = ConfigOf<typeof partnersConfig>;
 /** Injection token of the configuration. */
 export const PARTNERS_CONFIG = Symbol('PARTNERS_CONFIG');
 
-/** Base URLs of every instance of the other services. One that this network does not run has another's address, hence each only once. */
+/**
+ * Base URLs of all instances of the other services, without duplicates: a service that this network does not run has another's
+ * address.
+ */
 export function otherServices(config: PartnersConfig): string[] {
   const urls = new Set(Object.values(instanceUrls(config)).flat());
   for (const own of config.partnersUrls) urls.delete(own);

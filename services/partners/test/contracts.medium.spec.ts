@@ -181,13 +181,13 @@ describe('contracts take two people', () => {
       maker: clientOfCaller,
       payload: { brand: 'fourfold', terms: aContract() },
     });
-    // what is wrong is refused before anybody is asked
+    // invalid calls are refused before an approval is requested
     const asked = partners.desk.asked.length;
     expect((await partners.asOperator('POST', path, aContract({ currency: 'EUR' }))).status).toBe(422);
     expect(partners.desk.asked).toHaveLength(asked);
     expect((await partners.asOperator('GET', path)).body.data).toEqual([]);
 
-    // whoever has approved his own act by whatever way is stopped by the database
+    // the database stops any self-approval
     partners.desk.checker = clientOfCaller;
     expect((await post()).status).toBeGreaterThanOrEqual(500);
     partners.desk.checker = 'cl_other';

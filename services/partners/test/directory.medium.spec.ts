@@ -26,7 +26,7 @@ class ReaderModule {
   }
 }
 
-/** A service that does nothing but keep its copy of the brands. */
+/** A service that only stores its copy of the brands. */
 const reader = defineService({
   name: 'membership',
   config: defineConfig('membership', serviceFields()),

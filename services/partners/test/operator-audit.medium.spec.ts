@@ -86,7 +86,7 @@ describe('what the operator does', () => {
     const { at, seq } = newest as Entry & { at: string };
     const rest = await record(`limit=10&afterAt=${at}&afterService=partners&afterSeq=${seq}`);
     expect(rest.map((entry) => entry.seq)).toEqual([5, 3, 1]);
-    // a service that stands before this one was the last to be shown of that instant
+    // ledger sorts before this service at the same instant
     expect((await record(`limit=1&afterAt=${at}&afterService=ledger&afterSeq=1`))[0]?.seq).toBe(seq);
     expect((await record(`limit=1&afterAt=${at}&afterService=settlement&afterSeq=1`))[0]?.seq).toBe(5);
   });
@@ -105,7 +105,7 @@ describe('what the operator does', () => {
     for (const act of acts.slice(0, 3)) {
       await expect(as(under.database.ownerUrl, (client) => client.query(act))).rejects.toMatchObject({ code: '23001' });
     }
-    // nobody chooses a number, a time or a hash
+    // a writer cannot choose a number, a time or a hash
     const [row] = await as(appUrl, async (client) => {
       const chosen = await client.query<{ seq: string; at: Date; hash: string }>(
         `insert into operator_audit (seq, at, hash, client, method, route, path, payload_hash, request_id)

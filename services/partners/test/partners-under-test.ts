@@ -2,7 +2,7 @@ import { serviceUnderTest } from '#libs/testing';
 import type { ServiceUnderTest } from '#libs/testing';
 import { partners } from '../src/index.js';
 
-/** What another service was told by partners. */
+/** Pushes from partners to another service. */
 export interface Told {
   path: string;
   body: Record<string, unknown>;
@@ -12,7 +12,7 @@ export interface PartnersUnderTest extends ServiceUnderTest {
   told: Told[];
 }
 
-/** Partners beside others that take what it pushes. */
+/** Partners beside stand-ins that receive its pushes. */
 export async function partnersUnderTest(over: Record<string, string> = {}): Promise<PartnersUnderTest> {
   const told: Told[] = [];
   const take = (path: string, body: string): void => {

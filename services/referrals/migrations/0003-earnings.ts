@@ -1,6 +1,6 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** What was taken out of earnings: conversions to points and payouts. */
+/** Takings from earnings: conversions to points and payouts. */
 export const earnings = defineMigration({
   id: '0003',
   name: 'earnings',

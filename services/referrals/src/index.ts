@@ -3,7 +3,7 @@ import { migrations } from '../migrations/index.js';
 import { referralsConfig } from './referrals.config.js';
 import { ReferralsModule } from './referrals.module.js';
 
-/** Who brought a customer, what that is worth, and when it is paid. */
+/** Attributes customers to promoters, computes commissions, and pays them. */
 export const referrals = defineService({
   name: 'referrals',
   config: referralsConfig,

@@ -77,7 +77,7 @@ import { TouchesRepository } from './touches/touches.repository.js';
 import { TouchesService } from './touches/touches.service.js';
 import { TOUCHES } from './touches/touches.tables.js';
 
-/** What TypeORM reads; the rest is SQL. */
+/** Tables read through TypeORM; everything else is SQL. */
 const TABLES = [
   COMMISSIONS,
   LEGS,

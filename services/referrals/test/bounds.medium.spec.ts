@@ -45,7 +45,7 @@ it('one seller’s absurd amounts keep nobody from payouts, days and earnings', 
   const of = (owner: string): unknown =>
     draft.body.items.find(({ beneficiary }: { beneficiary: string }) => beneficiary === owner);
   expect(of('store:birch/birch-1')).toMatchObject({ gross: 1_000, net: 1_000 });
-  // three halves of 2^53 − 1 are more than one item can name: it names the most, the rest waits
+  // three halves of 2^53 − 1 exceed the largest amount of one item: it has the largest, the rest waits
   expect(of('guide:aurora/g-1')).toMatchObject({ net: MOST });
   expect((await under.asOperator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
   expect((await under.asBrand('crest', 'GET', '/v1/earnings')).status).toBe(200);
@@ -106,7 +106,7 @@ it('takes two people to make points of money: for its price, and for more than a
   };
   const path = '/v1/operator/referral-programmes';
   expect(await alone(under.asOperator('POST', path, programme))).toEqual([403, 'second_person_needed']);
-  // nor does anybody alone give contributors more than a tenth
+  // nor may one person alone give contributors more than a tenth
   const share = { contributorBp: 9_000, contributorFloorBp: 0, validFrom: '2027-01-01T00:00:00Z' };
   expect(await alone(under.asOperator('POST', path, share))).toEqual([403, 'second_person_needed']);
   expect(under.desk.asked.at(-1)).toMatchObject({ act: 'referral_programme.create', payload: share });
@@ -143,6 +143,6 @@ it('takes two people to make points of money: for its price, and for more than a
   expect((await convert('just', 1_050_000)).body).toMatchObject({ points: 1_000_000 });
   under.desk.checker = 'cl_checker';
   expect((await convert('large', 1_050_002)).body).toMatchObject({ points: 1_000_001 });
-  // and the programme with which it all began
+  // and the first programme
   expect(under.desk.used).toHaveLength(2);
 });

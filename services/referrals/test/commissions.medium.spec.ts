@@ -79,7 +79,7 @@ describe('the contributor’s share', () => {
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 5_000 });
     const days = '/v1/commissions/days?from=2026-03-01&to=2026-03-31';
-    // the day is not over: its total would tell of each purchase as it is made
+    // the day is not over: its total would reveal each purchase as it is made
     expect((await under.asBrand('crest', 'GET', days)).body.data).toEqual([]);
     expect((await under.asBrand('birch', 'GET', `${days}&as=seller`)).body.data).toMatchObject([
       { day: '2026-03-02', root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), final: false },
@@ -87,7 +87,7 @@ describe('the contributor’s share', () => {
     const id = await publicId(orderId);
     const { legs } = (await under.asBrand('birch', 'GET', `/v1/commissions/${id}`)).body;
     expect(legs).toMatchObject([{ party: 'contributor', amount: 100 }]);
-    // of the order’s inner id the seller is not shown all: what is made of it must not tell the rest
+    // the seller sees only part of the order’s internal id: derived ids must not reveal the rest
     const digest = createHash('sha256').update(`commission order ${orderId}`).digest();
     expect(uuidFromId('ce', legs[0].entryId)).not.toBe(uuidFromDigest(digest));
     const foreign = await under.asBrand('crest', 'GET', `/v1/commissions/${id}`);
@@ -175,7 +175,7 @@ describe('suspicion', () => {
     const { body } = await under.asOperator('GET', '/v1/operator/referrals/holds');
     expect(body.data).toMatchObject([{ orderId: suspected, state: 'fraud_hold' }]);
     const id = body.data[0].id as string;
-    // whatever is the commission's own, or its order's
+    // any id of the commission, or of its order
     const own = new Set(['id', 'entryId', 'orderId', 'memberRef', 'salt', 'reverses']);
     const read = async (orderId: string): Promise<unknown> => {
       const { text } = await under.asBrand('birch', 'GET', `/v1/commissions/${await publicId(orderId)}`);
@@ -198,7 +198,7 @@ describe('suspicion', () => {
     under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
     await under.sweep();
     await same({ state: 'payable' });
-    // nobody takes anything of it
+    // nobody takes anything from it
     expect(await commissionOf(suspected)).toMatchObject({ state: 'fraud_hold' });
     const released = await under.asOperator('POST', `/v1/operator/referrals/holds/${id}/release`, {
       reason: 'family, shown',

@@ -17,7 +17,7 @@ const LINES = [
   { lineId: '2', sku: 'roast', category: 'food', quantity: 1n, net: 99_000n },
 ];
 
-/** What seller publishes; and a code of crest's for it. */
+/** Publishes an offer of the seller, with a code of crest's for it. */
 async function offered(seller: string, offer: Record<string, unknown>): Promise<{ id: string; code: string }> {
   const defaults = { name: 'o', targets: ['shop.example'], validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
   const published = await under.asBrand(seller, 'POST', '/v1/offers', { ...defaults, ...offer });
@@ -53,7 +53,7 @@ describe('the contributor’s share of an order with an offer', () => {
       used: 2_080,
       plan: { poolBp: 1_000, restBp: 200 },
     });
-    // food comes back: what the offer pays stays
+    // food is returned: the offer's share stays
     await under.refund('birch', buyer, order, 99_000, under.clock.now(), '2');
     expect(await held('birch', order)).toEqual({ contributor: 20, distributor: 80 });
     await under.refund('birch', buyer, order, 1_000);
@@ -92,11 +92,11 @@ describe('the contributor’s share of an order with an offer', () => {
     const buyer = await under.member(['aurora', 'delta']);
     const order = await under.order('delta', buyer, { lines: LINES });
     expect(await held('delta', order)).toEqual({ contributor: 1_500 });
-    // an offer that pays more than the floor pays what it says
+    // an offer above the floor pays its own share
     const { code } = await offered('delta', { poolBp: 300, split: { contributor: 250, distributor: 50 } });
     const promoted = await under.order('delta', buyer, { lines: LINES, referral: { code } });
     expect(await held('delta', promoted)).toEqual({ contributor: 2_500, distributor: 500 });
-    // one that names no share for contributors leaves them the default
+    // an offer without a share for contributors leaves the default
     const { code: silent } = await offered('delta', { poolBp: 50, split: { distributor: 50 }, budget: 100 });
     const other = await under.order('delta', buyer, { lines: LINES, referral: { code: silent } });
     expect(await held('delta', other)).toEqual({ contributor: 2_000, distributor: 100 });
@@ -130,7 +130,7 @@ describe('a binding that comes after patience with it ended', () => {
       `select count(*)::int as n from outbox where type like '%CommissionPosted' and key = $1`,
       [order],
     );
-    // of what crest earns by itself settlement hears when crest is told
+    // settlement receives crest's own earnings when crest is told
     expect(posted).toEqual([{ n: 1 }]);
     await under.bind(buyer.walletId, 'aurora');
     expect(await entries(order)).toEqual([{ n: 3 }]);
@@ -150,7 +150,7 @@ describe('a binding that comes after patience with it ended', () => {
     const order = await under.order('birch', buyer, { net: 10_000, referral: { code } });
     await giveUp();
     await under.bind(buyer.walletId, 'aurora');
-    // 1.50 is the floor, which no budget cuts; the 0.50 above it come out of the budget
+    // 1.50 is the floor, which no budget cuts; the 0.50 above it comes from the budget
     expect(await held('birch', order)).toEqual({ contributor: 200, distributor: 800 });
     expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(850);
     await under.refund('birch', buyer, order, 5_000);

@@ -23,7 +23,7 @@ interface Total {
 }
 const totals = async (brand: string, as: 'contributor' | 'seller', day: string): Promise<Total[]> =>
   (await under.asBrand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=${as}`)).body.data;
-/** What the seller is shown of a day's legs. */
+/** The seller's view of a day's legs. */
 const legs = async (day: string): Promise<ShownLeg[]> => {
   const { body } = await under.asBrand('birch', 'GET', `/v1/commissions?limit=200&day=${day}`);
   return (body.data as { legs: ShownLeg[] }[]).flatMap((commission) =>
@@ -57,13 +57,13 @@ it('closes a day with totals of each side’s own: the seller’s follows from i
   expect(own).toEqual([
     { day, seller: 'birch', currency: 'CNY', amount: 520, legs: 5, root: await rootOfLegs(shown), final: true },
   ]);
-  // by name neither in legs nor in totals, and not by an equal root even of a single leg
+  // no names in legs or totals, and no equal root even for a single leg
   expect(JSON.stringify([shown, own])).not.toMatch(/aurora|crest/);
   expect(shown.filter(({ payee }) => payee === 'alliance')).toHaveLength(5);
   const [single] = shown.filter(({ amount }) => amount === 180);
   expect(await rootOfLegs(single === undefined ? [] : [single])).not.toBe(others?.root);
   expect(await totals('crest', 'seller', day)).toEqual([]);
-  // what is shown says nothing of the network's own ids
+  // the answer reveals nothing of the network's own ids
   expect(JSON.stringify(shown)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
 });
 
@@ -86,7 +86,7 @@ it('lets a seller verify a day with the client, and tells it of a leg that was e
     under.sql(`begin; set local session_replication_role = replica;
       update leg set amount = amount + case when amount = 20 then ${by} else -${by} end where day = '${day}' and amount in (20, 40, 20 + ${by}, 40 - ${by}); commit`);
   await swap(5);
-  // the sum is the same, the root is not
+  // the sum is the same, the root differs
   expect(await verifyDay(seller, day)).toMatchObject([
     { ok: false, shown: { amount: 120, legs: 3 }, found: { amount: 120, legs: 3 } },
   ]);

@@ -4,14 +4,14 @@ import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 
-/** Somebody who recommends, with orders of a friend: each pays him a tenth. */
+/** An earner with orders of a friend; each pays a tenth. */
 interface Promoter {
   member: Member;
   buyer: Member;
   sells(net: number): Promise<string>;
 }
 
-/** What specs of earnings do; `open` and `close` go around them. */
+/** Set-up for specs of earnings, between `open` and `close`. */
 export interface Earners {
   readonly under: ReferralsUnderTest;
   open(): Promise<void>;
@@ -24,11 +24,11 @@ export interface Earners {
   pay(id: string): Promise<void>;
   convert(member: Member, amount: number): Promise<Answer>;
   balance(member: Member): Promise<Record<string, number>>;
-  /** Points that the ledger was told to give, less those to take back. */
+  /** Points that the ledger was told to give, minus points to take back. */
   points(member: Member): Promise<number>;
 }
 
-/** birch's offer pays a tenth to whoever recommends; there is no other share. */
+/** birch's offer pays a tenth to the distributor; there is no other share. */
 export function earners(): Earners {
   let under: ReferralsUnderTest;
   let offerId: string;

@@ -8,7 +8,7 @@ import { referralsUnderTest } from './referrals-under-test.js';
 import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
-/** What one payout draws from at most. */
+/** The most shares of one payout. */
 const MOST_SHARES = 2_000;
 
 let under: ReferralsUnderTest;
@@ -32,7 +32,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
-/** Rows like one that came about over the API, past triggers and keys to other tables: there are too many to make them one by one. */
+/** Copies rows created over the API, bypassing triggers and foreign keys: there are too many to create one by one. */
 async function like(table: string, row: string, over: string, from: number, to: number): Promise<void> {
   await under.sql(
     `do $$ begin
@@ -92,7 +92,7 @@ describe('work that grows with what there is', () => {
       { key: owner, code: await linkTo({ kind: 'guide', ref: 'g1' }) },
       { key: `wallet:${left.walletId}`, code: await linkTo({ kind: 'member', memberRef: left.at('aurora') }) },
     ];
-    // each is paid 102,000.00 that then comes back
+    // each is paid 102,000.00, which is refunded later
     const returned = [];
     for (const debtor of debtors)
       returned.push(await under.order('birch', buyer, { net: 102_000_000, referral: { code: debtor.code } }));
@@ -124,7 +124,7 @@ describe('work that grows with what there is', () => {
         paid[beneficiary] = (paid[beneficiary] ?? 0) + net;
       }
     }
-    // who owes nothing is in the first, although the debtor comes before him
+    // persons without debts are in the first, although the debtor sorts before them
     expect(drafts[0]).toMatchObject([
       { beneficiary: owner, gross: 1_999 * 5_000, netted: 1_999 * 5_000, net: 0 },
       { beneficiary: `wallet:${promoter.walletId}`, gross: 10_000, netted: 0, net: 10_000 },
@@ -186,7 +186,7 @@ describe('work that grows with what there is', () => {
       7_001,
       27_000,
     );
-    // sorted anew for each page it would cost four times as much
+    // sorting again for each page would cost four times as much
     expect((await best()) / few).toBeLessThan(2.5);
   }, 120_000);
 });

@@ -35,7 +35,7 @@ describe('a payout', () => {
       ),
     ).rejects.toThrow('payout_two_people');
     expect((await payout(`/${id}/confirm`, 'cl_checker')).body.code).toBe('payout_state');
-    // what a refund leaves of it is another payout than the one that was approved
+    // a refund makes it another payout than the approved one
     const other = await sells(100);
     await earned.under.refund('birch', buyer, other, 100);
     expect(asked).toEqual(await askedAnew());
@@ -47,7 +47,7 @@ describe('a payout', () => {
       releasedBy: 'client:cl_maker',
       checker: 'client:cl_desk',
     });
-    // after a crash the step is simply repeated
+    // after a crash the step is repeated
     expect((await payout(`/${id}/release`, 'cl_maker')).body.state).toBe('released');
     const file = (await earned.under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text;
     expect(file).toContain(`"beneficiary":"${mine}"`);
@@ -83,7 +83,7 @@ describe('a payout', () => {
     expect(await balance(member)).toMatchObject({ debt: 600, available: 400 });
     expect((await convert(member, 401)).body).toMatchObject({ code: 'earnings_insufficient', limit: 400 });
     expect((await convert(member, 400)).status).toBe(201);
-    // the share that repaid the debt shrinks: points go first, then the debt is open again
+    // the share that repaid the debt shrinks: first points are taken back, then the debt reopens
     await earned.under.refund('birch', buyer, second, 7_000);
     expect(await points(member)).toBe(0);
     expect(await balance(member)).toMatchObject({ converted: 0, debt: 300, available: 0 });
@@ -125,7 +125,7 @@ describe('what an erased person earned', () => {
   it('drops out of an approved draft, whose others are paid as approved', async () => {
     const [one, other] = [await promoter(), await promoter()];
     const keyOf = ({ member }: typeof one): string => `wallet:${member.walletId}`;
-    // who leaves also repays a debt
+    // an erased person also repays a debt
     const before = await one.sells(10_000);
     await other.sells(2_000);
     wait(9);
@@ -141,7 +141,7 @@ describe('what an erased person earned', () => {
     await earned.under.leave(one.member);
     expect((await payout(`/${id}/release`, 'cl_checker')).body.code).toBe('second_person_needed');
     earned.under.desk.checker = checker;
-    // what the first was approved for is good for the second
+    // the approval of the first is valid for the second
     const [approved, again] = earned.under.desk.asked.slice(-2);
     expect(again).toEqual(approved);
     expect(approved?.payload).toMatchObject({ payout: id, items: 2, net: 1_100 });

@@ -84,7 +84,7 @@ describe('introductions of one brand are nothing to another', () => {
     const introducer = (await asGuide('birch', 'G-2', top)).body.id as string;
     expect((await asMember('birch', middle, introducer)).body.introduced).toBe(true);
     const stranger = await person();
-    // crest does the same with somebody whom nobody introduced, and reads the same
+    // crest does the same with a person nobody introduced, and reads the same
     for (const one of [middle, stranger]) {
       const at = await asMember('crest', one);
       expect(at).toMatchObject({ status: 201, body: { introduced: false } });
@@ -125,7 +125,7 @@ describe('introductions of one brand are nothing to another', () => {
     const key = (one: Member): string => `wallet:${one.walletId}`;
     expect(await earners('crest', third)).toEqual({ distributor: key(third), introducer: key(middle) });
     expect(await earners('aurora', middle)).toEqual({ distributor: key(middle), introducer: key(top) });
-    // whom crest did not introduce has no introducer there
+    // a person crest did not introduce has no introducer there
     expect(await earners('crest', middle)).toEqual({ distributor: key(middle) });
   });
 });
@@ -162,7 +162,7 @@ describe('the cap of a beneficiary and day', () => {
     const seller = await person();
     await asGuide('birch', 'G-11', null);
     const sell = await selling('G-11', seller);
-    // 6.00 as a member, 4.00 as a guide: two persons as far as anybody knows
+    // 6.00 as a member, 4.00 as a guide: two persons as far as the brands know
     expect(await sell(10_000)).toBe(1_000);
     expect(await sell(5_000)).toBe(500);
     await asGuide('birch', 'G-11', seller);

@@ -38,43 +38,43 @@ export interface Member {
 export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '$typeName' | '$unknown'>> & {
   at?: Date;
   net?: number;
-  /** Received now, whenever it was; else when it was. */
+  /** Posts the order now, whatever its time; otherwise at its time. */
   postedNow?: boolean;
 };
 
 export interface ReferralsUnderTest extends ServiceUnderTest {
-  /** What crm answers of members whose events have not come yet, by memberRef. */
+  /** crm's answers for members whose events have not arrived yet, by memberRef. */
   knownToCrm: Map<string, object>;
   clock: AllianceClock;
   public(path: string): Promise<Response>;
-  /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
+  /** A person contributed by the first brand and linked to all; without `bound` the contributor is not known yet. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
   /** Every brand loses the person. */
   leave(member: Member): Promise<void>;
   bind(walletId: string, brand: string): Promise<void>;
-  /** The end of a link by its tombstone alone. */
+  /** Ends a link by its tombstone alone. */
   unlink(memberRef: string): Promise<void>;
-  /** News of a link, as it may also come late. */
+  /** Sends an event of a link, possibly late. */
   link(memberRef: string, brand: string, walletId: string, version: bigint): Promise<void>;
   order(brand: string, member: Member, order: Order): Promise<string>;
-  /** Many orders as one batch; answers milliseconds. */
+  /** Sends many orders as one batch; returns milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
-  /** Days that are over are closed, and brands told what their promoters earned. */
+  /** Closes days that are over and tells brands what their promoters earned. */
   closeDays(): Promise<void>;
-  /** The ledger's answer to a conversion (its id without prefix); a reason declines it. */
+  /** Sends the ledger's answer to a conversion (id without prefix); a reason declines it. */
   settle(conversionId: string, reason?: string): Promise<void>;
-  /** What time alone makes due, now. */
+  /** Runs all work that is due by time. */
   sweep(): Promise<void>;
   deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
-  /** As the service's own role, seeing everything. */
+  /** Runs a query with the service's own role and access to all rows. */
   inService(text: string, values?: unknown[]): Promise<unknown>;
-  /** What settlement was sent, by its events, of a span of time: `seller party payee currency sign`, number and amount in millionths. */
+  /** Events sent to settlement in a span of time: `seller party payee currency sign`, number and amount in millionths. */
   sent(from?: Date, to?: Date): Promise<Sums>;
-  /** The same as settlement is told when it asks. */
+  /** The same figures as settlement gets on request. */
   posted(which?: object): Promise<Sums>;
-  /** Checks that fail; where none does, what settlement is told if that differs from what it was sent. */
+  /** Failed checks; if none, settlement's answer where it differs from the events sent to it. */
   faults(): Promise<unknown[]>;
   close(): Promise<void>;
 }
@@ -102,7 +102,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(new Date('2026-03-02T08:00:00+08:00'));
   const directory = app.get(BrandDirectory, { strict: false });
-  // open at both ends of what the specs speak of
+  // contains every time that the specs use
   const contract = { validFrom: '2020-01-01T00:00:00Z', latenessDays: null };
   for (const slug of brands) await directory.apply(brandSnapshot(slug, { contracts: [contract] }));
   const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });

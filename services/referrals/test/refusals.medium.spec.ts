@@ -185,7 +185,7 @@ describe('links', () => {
     const forged = `${click.slice(0, -1)}${click.endsWith('0') ? '1' : '0'}`;
     const [lost] = await decided(await under.order('birch', buyer, { net: 1_000, referral: { click: forged } }));
     expect(lost).toMatchObject({ won_by: 'none' });
-    // the old form, which named the link and the time, is nobody’s click
+    // an id in the old form, with link and time, is refused
     const plain = `tc_${made.id.slice(3)}${under.clock.now().getTime().toString(36).toUpperCase().padStart(9, '0')}${'0'.repeat(20)}`;
     const [old] = await decided(await under.order('birch', buyer, { net: 1_000, referral: { click: plain } }));
     expect(old).toMatchObject({ won_by: 'none' });
@@ -230,7 +230,7 @@ describe('a refused claim', () => {
     ]);
     const won = await seen(await under.order('birch', buyer, { net: 1_000 }));
     expect(won.body).toMatchObject({ decision: { wonBy: 'click' } });
-    // the promoter’s word, which may stand for one member
+    // the promoter’s own report, which may stand for a single member
     expect(won.body).not.toHaveProperty('campaign');
     expect(clicked).toMatchObject({ id: expect.stringMatching(/^tc_/), linkId: null });
     for (const { text } of [won, await seen(guided)]) {
@@ -296,7 +296,7 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
   it('are refused by the API and by import', async () => {
     const [a, b, c] = [await under.member(['aurora']), await under.member(['aurora']), await under.member(['aurora'])];
     const first = (await register(a.at('aurora'))).body.id as string;
-    // depth is 1 until the operator says otherwise, with a sign-off
+    // depth is 1 until the operator changes it, with a sign-off
     expect(verdict(await register(b.at('aurora'), first))).toEqual([422, 'depth_exceeded']);
     const programme = { contributorBp: 0, maxDepth: 2, validFrom: '2026-02-01T00:00:00Z' };
     expect(verdict(await under.asOperator('POST', '/v1/operator/referral-programmes', programme))).toEqual([
@@ -315,7 +315,7 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
     const rows = [{ kind: 'member', memberRef: c.at('aurora'), introducer: second.body.id }];
     const imported = await under.asBrand('aurora', 'POST', '/v1/distributors/imports', { rows });
     expect(imported.body.rows).toMatchObject([{ status: 422, code: 'depth_exceeded' }]);
-    // neither may one who introduced somebody be introduced
+    // an introducer may not be introduced later
     const above = (await register(c.at('aurora'))).body.id as string;
     expect(verdict(await register(a.at('aurora'), above))).toEqual([422, 'depth_exceeded']);
   });

@@ -25,7 +25,7 @@ describe('what is taken never exceeds what was earned', () => {
     await pay(two.body.id as string);
     const paid = two.body.items[0].net as number;
     const left = 1_400 - paid;
-    // 10.00 of the second order and 4.00 of the first were earned, and not a fen more
+    // 10.00 of the second order and 4.00 of the first were earned, and no fen more
     expect(await balance(member)).toMatchObject({ paid, available: left, debt: 0 });
     expect((await convert(member, left + 1)).body).toMatchObject({ code: 'earnings_insufficient', limit: left });
     expect((await convert(member, left)).status).toBe(201);
@@ -163,7 +163,7 @@ describe('the database itself', () => {
   const refused = (text: string): Promise<unknown> => earned.under.inService(`${text}; set constraints all immediate`);
 
   it('refuses to take more than is free, to convert without taking, and to pay what was not drawn', async () => {
-    // somebody else is in debt: paid for what was given back
+    // another person is in debt: paid for what was returned
     const other = await promoter();
     const undone = await other.sells(10_000);
     wait(9);

@@ -63,7 +63,7 @@ it('shows and converts to each brand only what a member earned through it', asyn
     conversions: [],
   });
   expect((await earnings('crest', promoter)).body.conversions).toMatchObject([{ amount: 200, points: 200 }]);
-  // what was paid and is then owed through one brand is no other's business either
+  // debts through one brand are not shown to another either
   const drawn = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
   expect(drawn.body.net).toBe(1_100);
   await under.asOperator('POST', `/v1/operator/payouts/${drawn.body.id}/release`, undefined, {}, 'cl_checker');
@@ -73,7 +73,7 @@ it('shows and converts to each brand only what a member earned through it', asyn
   await all(10_000, codes.aurora);
   await wait(9);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, debt: 0 }]);
-  // a payout nets all of it
+  // a payout nets everything
   const next = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
   expect(next.body.items).toMatchObject([{ gross: 1_000, netted: 100, net: 900 }]);
   expect(await under.faults()).toEqual([]);
@@ -123,7 +123,7 @@ describe('what its promoters earn on orders of another brand', () => {
     await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
     const watched = await under.member(['crest', 'aurora', 'birch']);
     const others = await Promise.all(Array.from({ length: 4 }, () => under.member(['crest', 'birch'])));
-    // a guide costs nothing to make: one for a single member, in three guises
+    // a guide costs nothing to create: one for a single member, as a guide, a brand and a member
     const made: [Record<string, string>, string][] = [
       [{ kind: 'guide', ref: 'G-watch' }, 'kind=guide&ref=G-watch'],
       [{ kind: 'brand' }, 'kind=brand'],
@@ -162,7 +162,7 @@ describe('what its promoters earn on orders of another brand', () => {
     }
     // nor by trying to convert it
     expect((await convert('aurora', extra, 6_951)).body).toMatchObject({ code: 'earnings_insufficient', limit: 6_950 });
-    // it is owed and paid all the same
+    // it is owed and paid nevertheless
     const drawn = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
     expect(drawn.body.items).toContainEqual(
       expect.objectContaining({ beneficiary: 'guide:aurora/G-watch', net: 7_950 }),
@@ -225,15 +225,15 @@ describe('what its promoters earn on orders of another brand', () => {
     expect(await heard()).toEqual([]);
     for (const n of [3, 4]) await buys('birch', n, 10_000);
     await wait(10);
-    // what the five bought, less what came back, and twice two per cent of what they bought at birch lately as a contributor
+    // the five's purchases minus returns, and twice two per cent of their recent purchases at birch, as a contributor
     expect(await promoted()).toBe(own + 4_600 + 400);
     const told = await heard();
     expect(told.map(({ amount }) => amount).sort((a, b) => a - b)).toEqual([600, 1_000, 1_000, 1_000, 1_000]);
     expect(new Set(told.map(({ seller }) => seller))).toEqual(new Set(['birch']));
-    // all as of the last midnight of the alliance, whenever each was bought
+    // all as of the last midnight of the alliance, regardless of the purchase time
     const midnight = under.clock.now().getTime() - ((under.clock.now().getTime() + 8 * 3_600_000) % DAY);
     expect(new Set(told.map((leg) => leg.at))).toEqual(new Set([new Date(midnight).toISOString()]));
-    // settlement is told of it when it heard of it: all at once, at that midnight
+    // settlement receives it when the brand is told: everything at that midnight
     const share = async (from: Date, to: Date): Promise<unknown> => {
       const posted = await under.posted({ from: from.toISOString(), to: to.toISOString() });
       expect(posted).toEqual(await under.sent(from, to));

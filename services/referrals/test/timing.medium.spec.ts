@@ -86,7 +86,7 @@ describe('a claim', () => {
       won_by: 'none',
       refused: [{ kind: 'code', value: code, reason: 'younger_than_order' }],
     });
-    // clocks of tills are allowed to be some minutes behind
+    // till clocks may be a few minutes behind
     const near = new Date(under.clock.now().getTime() - 4 * 60_000);
     const other = await under.order('birch', buyer, { net: 10_000, at: near, referral: { code } });
     expect((await claim(other)).won_by).toBe('code');

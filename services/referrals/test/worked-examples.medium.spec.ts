@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
-/** birch publishes, aurora picks, and a member of aurora gets a code; his introducer too, where there is one. */
+/** birch publishes, aurora picks, and a member of aurora gets a code, and so does the member's introducer, if any. */
 async function campaign(
   split: Record<string, number>,
   over: Record<string, unknown> = {},
@@ -154,7 +154,7 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
 
   it('becomes 5,714 points once the hold is over; a later refund takes 2,285 back', async () => {
     const { code, promoter } = await campaign(split);
-    // what settlement is told that persons are owed, in hundredths of a fen
+    // settlement's total owed to persons, in hundredths of a fen
     const owed = async (): Promise<number> => {
       const { body } = await under.asService('GET', '/internal/v1/owed');
       return Math.round(Number(body.owed[0]?.amount ?? 0) * 100);
@@ -172,7 +172,7 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
     expect(await owed()).toBe(before + 700_000);
     expect((await convert('early')).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
     under.clock.set(new Date(under.clock.now().getTime() + 15 * 86_400_000));
-    // as if many had bought: the brand knows of it
+    // as if many had bought, so the brand has been told
     await under.sql('update commission_party set told = true');
     const converted = await convert('cv-1');
     expect(converted.body).toMatchObject({ points: 5_714, cost: '5999.70', remainder: '0.30', price: '1.05' });

@@ -5,7 +5,7 @@ const written = (table: string, status: string): string => `
     create trigger ${table}_once after insert on ${table} referencing new table as added
       for each statement execute function guard_result('${status}');`;
 
-/** What a cycle comes to: groups, matrix and statements at the freeze, net positions at the confirmation. */
+/** Results of a cycle: groups, matrix and statements at the freeze, net positions at the confirmation. */
 export const results = defineMigration({
   id: '0002',
   name: 'results',

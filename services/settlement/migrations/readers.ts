@@ -1,4 +1,4 @@
-/** Whose rows the session may see: a brand's slug, `'*'` for the operator and the network, null for nobody. */
+/** The reader whose rows are visible: a brand's slug, `'*'` for the operator and the network, null for nobody. */
 export const READER = `current_setting('hezong.brand', true)`;
 
 /** SQL that hides a table's rows from every brand. */

@@ -3,7 +3,7 @@ import { migrations } from '../migrations/index.js';
 import { settlementConfig } from './settlement.config.js';
 import { SettlementModule } from './settlement.module.js';
 
-/** Prices what brands owe each other, closes cycles and nets them. */
+/** Prices the debts between brands, closes cycles and nets them. */
 export const settlement = defineService({
   name: 'settlement',
   config: settlementConfig,

@@ -143,7 +143,7 @@ describe('commissions in a cycle', () => {
         original_line_id: lines[0].id,
       },
     ]);
-    // brands have no part in it
+    // brands are not part of it
     for (const slug of ['aurora', 'birch']) {
       const { body } = await under.asBrand(slug, 'GET', '/v1/cycles/2026-03/statements/me/lines');
       expect(JSON.stringify(body)).not.toContain('conversion');
@@ -160,7 +160,7 @@ describe('commissions in a cycle', () => {
     };
     under.neighbours.owed = { CNY: '1000.30' };
     expect(await owed()).toEqual([true, 'CNY 1000.30', 'CNY 1000.30']);
-    // one that settlement never heard of
+    // one that settlement never received
     under.neighbours.owed = { CNY: '940.30' };
     expect(await owed()).toEqual([false, 'CNY 940.30', 'CNY 1000.30']);
     under.neighbours.owed = {};

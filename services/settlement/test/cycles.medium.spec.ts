@@ -85,7 +85,7 @@ describe('the life of cycles', () => {
     await under.deliver([redemption('2026-03-31T12:30:00+08:00', 100n)]);
     const early = await under.asOperator('POST', '/v1/operator/cycles/2026-04/cut-off');
     expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
-    // a freeze that comes before the cut-off is refused, and the cycle goes on as if it had not come
+    // a freeze before the cut-off is refused and has no effect on the cycle
     const frozen = await under.asOperator('POST', '/v1/operator/cycles/2026-04/freeze');
     expect([frozen.status, frozen.body.code]).toEqual([409, 'cycle_state']);
     expect((await under.asOperator('GET', '/v1/operator/cycles/2026-04')).body.status).toBe('open');
@@ -157,7 +157,7 @@ describe('the life of cycles', () => {
   });
 
   it('prices by what the ledger stamped, whatever contracts say by now, and lets a quote win', async () => {
-    // its contract has ended, and nobody here knows the issuer
+    // its contract has ended, and the issuer is unknown here
     await under.learn(
       brandSnapshot('dune', { contracts: [{ validTo: '2026-03-01T00:00:00.000Z', reimbursementPrice: '0.10' }] }),
     );
@@ -237,7 +237,7 @@ describe('the life of cycles', () => {
     for (const named of ['settlement', 'hezong.ledger.postings.v1', 'key ws1', 'event s1', 'redeemer_terms']) {
       expect(refused.body.detail).toContain(named);
     }
-    // what came behind the first is not named: it waits for it
+    // the events behind the first are not named: they wait for it
     await under.publish([posting('s1-next', ACCRUAL, 'ws1', 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
     const parkedEvents = async () => (await under.asService('GET', '/internal/v1/parked')).body as ParkedEvent[];
     const waiting = await parkedEvents();
@@ -257,7 +257,7 @@ describe('the life of cycles', () => {
       404,
     );
     await under.publish([]);
-    // what waited behind an event is handled without it
+    // the events that waited behind it are handled without it
     expect((await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me')).body.lines).toMatchObject({
       points: 142,
     });
@@ -269,13 +269,13 @@ describe('the life of cycles', () => {
       }),
     );
     expect(await step('2026-03', 'freeze')).toBe('frozen');
-    // sent again by the log it stays where it is, and tried again it fails as before
+    // sent again it stays parked, and a retry fails as before
     await under.publish(incomplete);
     const again = waiting.find(({ eventId }) => eventId === 's1');
     await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r2' });
     await under.publish([]);
     expect((await parkedEvents()).filter(({ status }) => status === 'set_aside')).toHaveLength(4);
-    // one that can be handled by now is handled, once
+    // an event that has become valid is handled, once
     await under.dataSource.query('update parked_record set body = $1 where event_id = $2', [
       Buffer.from(
         toBinary(
@@ -319,7 +319,7 @@ describe('the life of cycles', () => {
     under.clock.set(new Date('2026-05-01T00:30:00+08:00'));
     await under.settle('2026-04');
     const before = [await net('2026-03', 'crest'), await net('2026-04', 'crest')];
-    // past the inbox, twice at the same time, in another order
+    // without the inbox, twice at the same time, in another order
     await Promise.all([under.deliver([late, march]), under.deliver([march, late, march])]);
     expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual(before);
     expect(before).toEqual([105, 11]);
@@ -350,7 +350,7 @@ describe('the life of cycles', () => {
     // 701, 200 and 100 points: 630.90, 180.00 and 90.00 to crest, fees 105.15 and 15.00
     expect(await positions()).toEqual({ 'brand:aurora': -736, 'brand:birch': -105, 'brand:crest': 901, operator: -60 });
     await under.deliver([back('f2', 6, 500n)]);
-    // 351, 100 and 50 points are left: 315.90, 90.00 and 45.00, fees 52.65 and 7.50
+    // 351, 100 and 50 points remain: 315.90, 90.00 and 45.00, fees 52.65 and 7.50
     const halfway = { 'brand:aurora': -369, 'brand:birch': -53, 'brand:crest': 451, operator: -29 };
     expect(await positions()).toEqual(halfway);
     await under.deliver([spent, back('f2', 6, 500n), spent, back('f2', 6, 500n)]);

@@ -5,7 +5,7 @@ import { partyOf } from '../src/parties/party.js';
 
 let counter = 0;
 
-/** What an issuer of the worked example agrees to. */
+/** The worked example's terms of an issuer. */
 export function terms(issuer: string, over: Partial<LotTerms> = {}): LotTerms {
   return {
     contractVersion: issuer === 'operator' ? 0 : 1,
@@ -18,12 +18,12 @@ export function terms(issuer: string, over: Partial<LotTerms> = {}): LotTerms {
   };
 }
 
-/** What a redeemer of the worked example gets. */
+/** The worked example's terms of a redeemer. */
 export function redeemed(over: Partial<RedeemerTerms> = {}): RedeemerTerms {
   return { contractVersion: 1, reimbursementMicro: 900_000n, currency: 'CNY', ...over };
 }
 
-/** Looks earlier lines up by id. */
+/** Finds earlier lines by id. */
 export function among(lines: readonly (LineTerms | { id: string })[]): EarlierLines {
   return (id) => lines.find((line): line is LineTerms => line.id === id);
 }

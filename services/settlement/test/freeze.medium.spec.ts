@@ -14,7 +14,7 @@ import { lotTerms, posting } from './worked-example.js';
 const SLUGS = ['aurora', 'birch', 'crest'];
 const MARCH = '/v1/operator/cycles/2026-03';
 
-/** Five days on each of which every brand gives points that another takes. */
+/** Five days; on each, every brand issues points that another redeems. */
 function days(): Posting[] {
   return ['02', '03', '09', '20', '30'].flatMap((day, d) =>
     SLUGS.flatMap((issuer, i) => {
@@ -39,7 +39,7 @@ describe('a freeze', () => {
     under.asOperator('POST', `${MARCH}/freeze`, undefined, headers);
   const state = async (): Promise<{ status: string; freeze: { stage: string; lines: number } | null }> =>
     (await under.asOperator('GET', MARCH)).body;
-  /** Whenever a row is written to a table, the server ends the writer's session: until somebody says that it may. */
+  /** Makes the server end the writer's session on each insert into a table, until the returned function is called. */
   const cutting = async (table: string, when: string): Promise<() => Promise<unknown>> => {
     await admin.query(`create or replace function cut() returns trigger language plpgsql security definer as $$ begin
         perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
@@ -103,12 +103,12 @@ describe('a freeze', () => {
       expect(await state()).toMatchObject({ status: 'freezing', freeze: { stage } });
       await mend();
     }
-    // what comes now is the next cycle's, though the statements are not written
+    // a posting that arrives now enters the next cycle, though the statements are not written
     const late = posting('late', PostingKind.ACCRUAL, 'w9', 'aurora', '2026-03-30T11:00:00+08:00', [
       { lotId: 'late', issuer: 'aurora', points: 5n },
     ]);
     await under.deliver([late]);
-    // nobody asks again: it goes on by itself
+    // no call repeats it: it continues by itself
     await untilFrozen();
     expect(await results(under)).toEqual(undisturbed);
     expect((await under.asOperator('GET', `${MARCH}/verification`)).body).toMatchObject({ ok: true, faults: [] });

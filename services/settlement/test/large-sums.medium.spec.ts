@@ -8,7 +8,7 @@ import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { posting } from './worked-example.js';
 
 const MOST = BigInt(Number.MAX_SAFE_INTEGER);
-/** So many of the largest postings exceed what 64 bits hold. */
+/** This many of the largest postings exceed 64 bits. */
 const MANY = 1_200;
 const AT = '2026-03-05T10:00:00+08:00';
 
@@ -18,7 +18,7 @@ function largest(kind: PostingKind, sign: bigint, redeemer: string): Posting[] {
   );
 }
 
-/** Each posting is one that the ledger takes: whatever they come to, the others must get their settlement. */
+/** The ledger accepts each posting. However large their sum, the other brands must get their settlement. */
 describe('sums beyond what a JSON integer says', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe('sums beyond what a JSON integer says', () => {
       net: -1_050,
     });
     const { text } = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
-    // amounts, points and nets are exact whatever their size
+    // amounts, points and nets are exact at any size
     const paid = MOST * BigInt(MANY) * 90n;
     const fees = MOST * BigInt(MANY) * 15n;
     const net = -(paid + fees) / 100n + 900n;
@@ -47,7 +47,7 @@ describe('sums beyond what a JSON integer says', () => {
     expect(own.pays).toBe(`${paid / 100n}.${(paid % 100n).toString().padStart(2, '0')}`);
     expect(own.lines.points).toBeGreaterThan(2n ** 63n);
     expect(text).toContain(`"net":${own.net}`);
-    // what aurora pays, rounded once for each of its groups, less what birch pays it: within a fen a group
+    // aurora's payments, rounded once for each of its groups, minus birch's to aurora: within a fen per group
     expect(own.net - net >= -3n && own.net - net <= 3n).toBe(true);
     const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03/verification');
     expect([body.ok, body.faults]).toEqual([true, []]);

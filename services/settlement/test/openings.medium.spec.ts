@@ -39,7 +39,7 @@ describe('an opening', () => {
   }
   const linesOf = async (brand: string): Promise<Line[]> =>
     (await under.asBrand(brand, 'GET', '/v1/cycles/2026-03/statements/me/lines?limit=200')).body.data;
-  /** What aurora's points cost at crest on the 20th. */
+  /** The cost of aurora's points at crest on the 20th. */
   const total = async (): Promise<Line> => {
     const found = (await linesOf('aurora')).find(({ type, redeemer }) => type === 'redemption' && redeemer === 'crest');
     if (found === undefined) throw new Error('aurora has no total of crest');
@@ -57,7 +57,7 @@ describe('an opening', () => {
       code: 'leg_unknown',
       errors: [{ pointer: '/leg' }],
     });
-    // another brand's id of a total is nobody else's
+    // a total's id is only valid for its own brand
     expect((await ask('birch')).body.code).toBe('leg_unknown');
     expect((await ask('crest')).body.code).toBe('leg_unknown');
     expect(
@@ -83,7 +83,7 @@ describe('an opening', () => {
       },
     ]);
     expect((await ask('aurora')).body.code).toBe('opening_exists');
-    // whose points its customer spent is not told to the redeemer by the mere question
+    // the question alone does not reveal to the redeemer whose points its customer spent
     expect((await under.asBrand('crest', 'GET', PATH)).body.data).toEqual([]);
   });
 
@@ -98,7 +98,7 @@ describe('an opening', () => {
     expect((await under.asBrand('aurora', 'POST', `${OPERATOR}/${asked.id}/open`, { reason: 'x' })).status).toBe(403);
     const refused = await open(asked.id);
     expect([refused.status, refused.body.code]).toEqual([409, 'member_consent_missing']);
-    // the asker's own word for a member does not count
+    // consent given at the asker does not count
     under.neighbours.consented = ['mb_aurora_m1'];
     expect((await open(asked.id)).status).toBe(409);
     under.neighbours.consented = ['mb_crest_m1'];
@@ -121,7 +121,7 @@ describe('an opening', () => {
       salt: expect.stringMatching(/^[0-9a-f]{64}$/),
       type: 'redemption',
     });
-    // what was opened is what was told before: the leaf, in words of the guide, leads to the root
+    // the opened leg matches the published total: the leaf, computed as in the guide, leads to the root
     const top = (proof as { side: string; hash: string }[]).reduce(
       (hash, step) => sha(step.side === 'left' ? `node:${step.hash}${hash}` : `node:${hash}${step.hash}`),
       sha(`leaf:${JSON.stringify(Object.fromEntries(Object.entries(leaf).sort()))}`),
@@ -141,7 +141,7 @@ describe('an opening', () => {
     expect((await under.asBrand('crest', 'GET', `${PATH}/${theirs.id}`)).body).toEqual(theirs);
     expect((await under.asBrand('crest', 'GET', `${PATH}/${asked.id}`)).status).toBe(404);
     expect((await under.asBrand('aurora', 'GET', `${PATH}/${theirs.id}`)).status).toBe(404);
-    // what both know of it is what was opened and why, and none of it is an id, a time or a blinding
+    // the two views share what was opened and why, and no id, time or salt
     const shared = Object.entries(theirs).filter(([name, value]) => value !== null && seen[name] === value);
     expect(Object.fromEntries(shared)).toEqual({
       cycle: '2026-03',

@@ -31,29 +31,29 @@ export type Commission = MessageInitShape<typeof CommissionPostedSchema>;
 export type Conversion = MessageInitShape<typeof EarningsConvertedSchema>;
 export type Link = MessageInitShape<typeof MemberLinkChangedSchema>;
 
-/** What the stand-ins for the other services answer. */
+/** Answers of the stand-ins for the other services. */
 export interface Neighbours {
   backlog: number;
-  /** Traffic goes on: what waits is new each time, what waited the last time is done. */
+  /** Traffic continues: new events wait each time, and earlier ones are done. */
   moving: boolean;
   /** Orders that referrals has yet to handle. */
   orders: number;
-  /** Events that wait for the operator in referrals. */
+  /** Parked events in referrals. */
   parked: Partial<ParkedEvent>[];
-  /** Postings that the ledger has. */
+  /** The ledger's postings. */
   postings: Map<string, PostingRecorded>;
-  /** The last word of the path that gets no answer. */
+  /** The last segment of the path that gets no answer. */
   silent: string;
-  /** Called when referrals has answered what it posted. */
+  /** Called after referrals has answered about its postings. */
   answered: () => Promise<void>;
   /** Commissions and conversions that referrals posted. */
   commissions: Map<string, CommissionPosted>;
   conversions: Map<string, EarningsConverted>;
   outstanding: Record<string, number>;
-  /** What referrals owes to people, by currency. */
+  /** The amounts that referrals owes to persons, by currency. */
   owed: Record<string, string>;
   brands: Record<string, BrandSnapshot>;
-  /** memberRefs that crm says have agreed to what is asked. */
+  /** memberRefs with consent according to crm. */
   consented: string[];
 }
 
@@ -61,22 +61,22 @@ export interface SettlementUnderTest extends ServiceUnderTest {
   clock: AllianceClock;
   dataSource: DataSource;
   neighbours: Neighbours;
-  /** A newer version of a brand arrives. */
+  /** Delivers a newer version of a brand. */
   learn(brand: BrandSnapshot): Promise<void>;
-  /** Hands postings to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
+  /** Hands postings to the consumer as one batch, without the inbox: only natural keys protect against duplicates. */
   deliver(postings: readonly Posting[]): Promise<void>;
-  /** Hands commissions to the consumer as one batch, past the inbox. */
+  /** Hands commissions to the consumer as one batch, without the inbox. */
   deliverCommissions(commissions: readonly Commission[]): Promise<void>;
-  /** Hands conversions of earnings to the consumer as one batch, past the inbox. */
+  /** Hands conversions of earnings to the consumer as one batch, without the inbox. */
   deliverConversions(conversions: readonly Conversion[]): Promise<void>;
   deliverLinks(links: readonly Link[]): Promise<void>;
-  /** The end of a link by its tombstone alone. */
+  /** Ends a link by its tombstone alone. */
   unlink(memberRef: string): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
-  /** cut-off, freeze, confirm, close. */
+  /** Runs cut-off, freeze, confirm, close. */
   settle(cycle: string): Promise<void>;
-  /** Back to an empty partner ledger at 2026-03-31 noon; past the triggers that forbid it. */
+  /** Resets to an empty partner ledger at 2026-03-31 noon, bypassing the triggers that forbid it. */
   reset(): Promise<void>;
 }
 
@@ -119,7 +119,7 @@ interface SpentQuestion {
   postings?: { postingId: string }[];
 }
 
-/** What the ledger would answer of points spent, from the postings that it is said to have: each movement by itself. */
+/** The ledger's answer about points spent, from its postings here; each movement separate. */
 function spentOf(
   postings: ReadonlyMap<string, PostingRecorded>,
   { from, to, postings: which }: SpentQuestion,
@@ -151,7 +151,7 @@ function spentOf(
   });
 }
 
-/** What referrals would answer of commissions and conversions, from those that it is said to have: each by itself. */
+/** Referrals' answer about commissions and conversions, from those listed here; each separate. */
 function postedOf({ commissions, conversions }: Neighbours, { from, to, postings: which }: SpentQuestion): object {
   const asked = (id: string, time: Timestamp | undefined): boolean => {
     const at = time === undefined ? 0 : timestampDate(time).getTime();
@@ -174,7 +174,7 @@ function postedOf({ commissions, conversions }: Neighbours, { from, to, postings
   };
 }
 
-/** The other services, as `said` has them. */
+/** Stand-ins for the other services that answer as in `said`. */
 function answering(said: Neighbours): (asked: Asked) => unknown {
   let position = 0;
   return async ({ path, body }) => {
@@ -223,8 +223,8 @@ const NOTHING = {
 } satisfies Partial<Neighbours>;
 
 /**
- * The service on a database and an event log of its own, beside stand-ins for ledger and partners; with the key of other books if they
- * are to say the same.
+ * The service with its own database and event log, beside stand-ins for ledger and partners. Pass the key of other books to get
+ * the same ids.
  */
 export async function settlementUnderTest(
   brands: readonly BrandSnapshot[],
@@ -251,7 +251,7 @@ export async function settlementUnderTest(
   const { app } = under.service;
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
-  // days are closed when a spec says so
+  // the specs close days explicitly
   await app.get(DueDaysService, { strict: false }).job.stop();
   const directory = app.get(BrandDirectory, { strict: false });
   for (const brand of brands) await directory.apply(brand);

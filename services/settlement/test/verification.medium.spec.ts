@@ -26,7 +26,7 @@ describe('the verification of a cycle', () => {
     under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => brandSnapshot(slug)));
     admin = new pg.Client({ connectionString: under.database.adminUrl });
     await admin.connect();
-    // as somebody who owns the server edits: past every trigger
+    // edits as the server's owner can, without triggers
     await admin.query('set session_replication_role = replica');
   }, 60_000);
   beforeEach(async () => {
@@ -81,7 +81,7 @@ describe('the verification of a cycle', () => {
 
   const aLine = `posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`;
   it.each([
-    // whom the line concerns, what it costs, whose it is, when, and what was agreed
+    // its wallet, cost, owner, time and terms
     ['line', `update line set wallet_id = 'm2' where ${aLine}`],
     ['line', `update line set fixed_micro = 0, reference = 'other' where ${aLine}`],
     ['line', `update line set redeemer_contract = 9 where ${aLine}`],
@@ -135,7 +135,7 @@ describe('the verification of a cycle', () => {
 
   it('does not trust nets that were rewritten together with their hash', async () => {
     await steps('cut-off', 'freeze');
-    // another's statement under one's own name: a hash that is well-formed and of this very cycle
+    // another brand's statement under this brand's name: a well-formed hash of the same cycle
     await admin.query(`update statement a set net = b.net, hash = b.hash, pays_micro = b.pays_micro, receives_micro = b.receives_micro
       from statement b where b.party = 'brand:crest' and a.party = 'brand:aurora'`);
     expect(await faultsOf()).toContainEqual(['statement', 'aurora v1']);
@@ -158,7 +158,7 @@ describe('the verification of a cycle', () => {
     under.clock.set(new Date('2026-04-30T12:00:00+08:00'));
     await under.settle('2026-04');
     expect(await faultsOf('2026-04')).toEqual([]);
-    // March is exchanged for another, with everything about it in order
+    // March is replaced by another month, complete and consistent
     await admin.query(
       `update statement set hash = 'sha256:' || repeat('1', 64) where cycle = '2026-03' and party = 'brand:birch'`,
     );
@@ -184,7 +184,7 @@ describe('the verification of a cycle', () => {
     expect(rows).toHaveLength(2);
     expect(rows.map((row) => row.previous_hash)).toEqual([null, rows[0]?.hash]);
     for (const cycle of cycles) expect(await faultsOf(cycle)).toEqual([]);
-    // and the database would not take a fork
+    // and the database refuses a fork
     await admin.query('set session_replication_role = origin');
     await expect(
       admin.query(`insert into statement (cycle, party, version, currency, line_count, points, amount_micro, pays_micro, receives_micro, fees_micro, net, hash)
@@ -195,7 +195,7 @@ describe('the verification of a cycle', () => {
 
   it('leaves lines in dispute out of the positions: A −63.00, B −31.50, C +75.75, operator +18.75', async () => {
     await under.reset();
-    // the redemptions of the worked example net of its give-back: C's 10,000 points are 100 lines of 100
+    // the redemptions of the worked example minus the give-back: C's 10,000 points are 100 lines of 100
     const at = '2026-03-20T10:00:00+08:00';
     const hundred = Array.from({ length: 100 }, (_, i) =>
       posting(`c${i}`, PostingKind.CAPTURE, `w${i}`, 'crest', at, [
@@ -260,7 +260,7 @@ describe('the verification of a cycle', () => {
     expect((await verification()).status).toBe('frozen');
   });
 
-  /** Edits a line as somebody who knows how its digest is made. */
+  /** Edits a line like an attacker who can compute its digest. */
   const rewrite = async (where: string, set: string): Promise<void> => {
     const { rows } = await admin.query<{ id: string }>(`update line set ${set} where ${where} returning id`);
     expect(rows).toHaveLength(1);
@@ -328,7 +328,7 @@ describe('the verification of a cycle', () => {
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     const named = (refused.body.errors as Fault[]).map(({ detail }) => detail).find((text) => text.includes(faulty));
     expect(named).toContain(`amount is ${found}, should be ${stamped}`);
-    // it still takes lines: what is missing can come
+    // it still takes lines, so missing ones may arrive
     expect((await verification()).status).toBe('cut_off');
     await admin.query(`delete from line where posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`);
     await admin.query(`insert into line (${COLUMNS}) select ${COLUMNS} from kept; drop table kept`);
@@ -339,7 +339,7 @@ describe('the verification of a cycle', () => {
     const sourceFaults = async (): Promise<string[]> =>
       (await verification()).faults.filter(({ kind }) => kind === 'source').map(({ id, detail }) => `${id}: ${detail}`);
     const contributor = `type = 'contributor'`;
-    /** Whoever edits knows how to count and to sign. */
+    /** The attacker can also compute totals and signatures. */
     const says = (set: string) => (line: string) => rewrite(line, set);
     const remove = (line: string) => admin.query(`delete from line where ${line}`);
     const add = (line: string) =>
@@ -391,7 +391,7 @@ describe('the verification of a cycle', () => {
           `${CONTRIBUTED}: ${gone} 2000.00`,
           `referral of brand:birch to brand:aurora, CNY: ${without} 2000.00, should be 0.00`,
         ],
-        // another month's, of which it is there twice then
+        // another month's line, which then exists twice
         [
           says(`posted_at = posted_at - interval '1 month'`),
           `type = 'conversion'`,
@@ -418,7 +418,7 @@ describe('the verification of a cycle', () => {
           'conversion of members to operator, CNY: amount is 5999.69, should be 5999.70',
         ],
         [remove, `type = 'conversion_reversal'`, `conversion_reversal of members to operator, CNY: ${gone} -2399.25`],
-        // money on points that cost nothing
+        // money on points without a cost
         [
           says('price_micro = 10000'),
           `posting_id = 'e1'`,
@@ -517,7 +517,7 @@ describe('the verification of a cycle', () => {
       under.neighbours.silent = 'posted';
       expect(await verification('2026-04')).toMatchObject({ ok: true, compared: false, faults: [] });
       under.neighbours.silent = 'nothing';
-      // the operator decided that it makes no line
+      // the operator decided to make no line of it
       await admin.query(`insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts,
           set_aside_by, set_aside_reason, set_aside_at)
         values ('set_aside', 'settlement.commissions', 't', 0, 0, 'order-1', 'coming', 't', '{}', 'c', 'm', 1, 'operator:cl_1', 'ticket 4711', now())`);
@@ -534,7 +534,7 @@ describe('the verification of a cycle', () => {
         await under.deliverCommissions([commission(id, new Date(now - ago).toISOString(), [leg])]);
         await admin.query('delete from line where posting_id = $1', [id]);
       };
-      // of another machine, whose clock is ahead
+      // from another machine, whose clock is ahead
       await lose('just-now', -30_000);
       expect(await verification(cycle)).toMatchObject({ ok: true, compared: true });
       await lose('before', 20_000);

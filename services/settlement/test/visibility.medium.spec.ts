@@ -28,9 +28,9 @@ describe('what a brand sees', () => {
       link('birch', 'mb_birch_m2', 'm2', 2n),
       link('aurora', 'mb_aurora_m2', 'm2'),
     ]);
-    // older news changes nothing
+    // an older event changes nothing
     await under.deliverLinks([link('birch', 'mb_birch_m2', 'wrong')]);
-    // a tombstone ends a link whatever is heard of it late; who left keeps the name that lines have for them
+    // a tombstone ends a link despite later events; a departed member keeps the name used in lines
     await under.deliverLinks([link('crest', 'mb_crest_old', 'm1')]);
     await under.unlink('mb_crest_old');
     await under.deliverLinks([link('crest', 'mb_crest_old', 'm1', 9n)]);
@@ -82,7 +82,7 @@ describe('what a brand sees', () => {
         reference: 'ref-e5',
         memberRef: 'mb_crest_m1',
       },
-      // what e7 spent of crest's own points elsewhere
+      // e7's spending of crest's points at other brands
       {
         id,
         type: 'redemption',
@@ -133,7 +133,7 @@ describe('what a brand sees', () => {
       ...spent('2026-03-25', 'aurora', 3_000, '2700.00', '450.00'),
       ...spent('2026-03-26', 'crest', -2_000, '-1800.00', '-300.00'),
     ]);
-    // points that nobody acted on, as they end
+    // expiry of points nobody acted on
     expect((await tomorrow(() => linesOf('crest'))).filter(({ type }) => type === 'expiry')).toEqual([
       {
         id,
@@ -193,7 +193,7 @@ describe('what a brand sees', () => {
   });
 
   it('comes to what the statement says, each line once, whoever paid for the points', async () => {
-    // paid by the operator, so that the issuer is no payer
+    // funded by the operator, so the issuer pays nothing
     const funders = [{ party: 'operator', shareBp: 10_000 }];
     const gift = { lotId: 'GIFT', issuer: 'birch', terms: lotTerms('birch', { funders }) };
     await under.deliver([
@@ -231,7 +231,7 @@ describe('what a brand sees', () => {
     const [told, captures] = [await statementOf('birch'), (await linesOf('crest')).length];
     const late = { lotId: 'L2', issuer: 'birch', points: -7n };
     await under.deliver([posting('slow', PostingKind.CAPTURE, 'm1', 'crest', '2026-03-20T10:00:00+08:00', [late])]);
-    // a total of the day that is not over would tell when each was spent; the capture is its redeemer’s at once
+    // a total of the open day would reveal when each was spent; the redeemer sees its capture immediately
     expect(await linesOf('birch', '?limit=200')).toEqual(before);
     expect(await statementOf('birch')).toEqual(told);
     expect(await linesOf('crest')).toHaveLength(captures + 1);

@@ -12,7 +12,7 @@ const BRANDS = ['aurora', 'birch', 'crest', 'dune'];
 const POSTINGS = 12_000;
 const BATCH = 500;
 
-/** A month of a busy alliance: half of the postings give points, half spend what one posting before gave. */
+/** A month of a busy alliance: half of the postings issue points, half redeem those of the previous posting. */
 function month(): Posting[] {
   const postings: Posting[] = [];
   for (let i = 0; i < POSTINGS / 2; i += 1) {
@@ -29,7 +29,7 @@ function month(): Posting[] {
   return postings;
 }
 
-/** Watches this database for transactions that have an id; ends with how long the longest of them had its, ms. */
+/** Watches this database for transactions with an id. `end` returns how long the longest had one, ms. */
 async function transactionsOf(adminUrl: string): Promise<{ end(): Promise<number> }> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
@@ -90,7 +90,7 @@ describe('a month of many lines', () => {
     const started = monotonicMs();
     const frozen = await measured('freeze', async () => {
       let answer = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
-      // on a busy machine it goes on by itself
+      // on a busy machine it continues by itself
       while (answer.body.status === 'freezing') {
         await sleep(100);
         answer = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
@@ -110,7 +110,7 @@ describe('a month of many lines', () => {
     process.stderr.write(`settlement, ${n} lines: ${figures.join(', ')}\n`);
 
     expect(frozen.status).toBe(200);
-    // relays send what is older than the oldest transaction with an id: a freeze of millions of lines must not have one for minutes
+    // relays wait for the oldest transaction with an id: a freeze of millions of lines must not hold one for minutes
     expect(longest).toBeLessThan(took / 3);
     expect({ ...frozen.body, status: 'open', cutOffAt: null, freeze: null }).toEqual({
       ...preview.body,
@@ -120,7 +120,7 @@ describe('a month of many lines', () => {
     const statement = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect({ ...statement.body, hash: null, status: 'open' }).toEqual(mine.body);
     expect(checks.filter(({ ok }) => !ok)).toEqual([]);
-    // what took minutes here would hold up the consumers of a live alliance
+    // minutes here would delay the consumers of a live alliance
     expect(figures).toHaveLength(6);
   }, 180_000);
 });

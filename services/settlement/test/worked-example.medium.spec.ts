@@ -160,7 +160,7 @@ describe('the worked example, mode 2', () => {
       await expect(owner.query(sql)).rejects.toMatchObject({ code: '23001' });
     };
     try {
-      // neither through the table nor past it
+      // neither through the parent table nor directly
       for (const table of ['line', 'line_2026_03']) {
         await refused(`update ${table} set reference = 'x'`);
         await refused(`delete from ${table}`);

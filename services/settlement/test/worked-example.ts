@@ -10,7 +10,7 @@ type LotMove = Pick<Movement, 'terms' | 'originalPostingId' | 'earnedAt' | 'expi
   points: bigint;
 };
 
-/** What an issuer of the worked example agreed to, as the ledger stamps it on a lot. */
+/** An issuer's terms in the worked example, as the ledger stamps them on a lot. */
 export function lotTerms(issuer: string, over: Terms = {}): Terms {
   return {
     contractVersion: issuer === 'operator' ? 0 : 1,
@@ -24,7 +24,7 @@ export function lotTerms(issuer: string, over: Terms = {}): Terms {
   };
 }
 
-/** What a redeemer of the worked example gets, as the ledger stamps it on a capture. */
+/** A redeemer's terms in the worked example, as the ledger stamps them on a capture. */
 export function redeemerTerms(over: NonNullable<Posting['redeemerTerms']> = {}): NonNullable<Posting['redeemerTerms']> {
   return { contractVersion: 1, reimbursementPrice: '0.90', currency: 'CNY', ...over };
 }
@@ -72,7 +72,7 @@ const move = (lotId: string, issuer: string, points: bigint, originalPostingId =
   originalPostingId,
 });
 
-/** E1–E9 of the worked example, with the holds that go before the redemptions. */
+/** E1–E9 of the worked example, with the holds that precede the redemptions. */
 export function workedExample(): Posting[] {
   const { ACCRUAL, ACCRUAL_REVERSAL, AUTHORIZATION, CAPTURE, REDEMPTION_RETURN, EXPIRY } = PostingKind;
   const day = (n: number): string => `2026-03-${String(n).padStart(2, '0')}T10:00:00+08:00`;
@@ -93,7 +93,7 @@ export function workedExample(): Posting[] {
   ];
 }
 
-/** The same postings in another order; each wallet's own order stays. */
+/** The same postings in another order; the order within each wallet stays. */
 export function interleaved(postings: readonly Posting[], pick: (choices: number) => number): Posting[] {
   const queues = new Map<string, Posting[]>();
   for (const one of postings) queues.set(one.walletId ?? '', [...(queues.get(one.walletId ?? '') ?? []), one]);

@@ -1,4 +1,4 @@
-/** What a member may consent to. Each names receiver, purpose and kinds of data in its policy text. */
+/** Purposes of consent. Each names receiver, purpose and kinds of data in its policy text. */
 export const CONSENT_PURPOSES = [
   'join_pool',
   'profile_tags',
@@ -8,7 +8,7 @@ export const CONSENT_PURPOSES = [
 ] as const;
 export type ConsentPurpose = (typeof CONSENT_PURPOSES)[number];
 
-/** A member's word at a brand. Consents are never changed, only followed by later ones. */
+/** A member's consent or withdrawal at a brand. Consents are never changed, only followed by later ones. */
 export interface Consent {
   readonly purpose: ConsentPurpose;
   readonly granted: boolean;
@@ -22,7 +22,7 @@ export function joinConsent(consents: readonly Consent[]): Consent | null {
   return consents.find((consent) => consent.purpose === 'join_pool' && consent.granted) ?? null;
 }
 
-/** Which of the consents speak of a purpose that an earlier one of the same call speaks of. */
+/** Indexes of consents that repeat a purpose of the same call. */
 export function repeatedPurposes(consents: readonly Consent[]): number[] {
   return consents.flatMap((consent, index) =>
     consents.findIndex((other) => other.purpose === consent.purpose) < index ? [index] : [],

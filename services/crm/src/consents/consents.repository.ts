@@ -4,7 +4,7 @@ import type { Consent, ConsentPurpose } from './consent.js';
 import { CONSENT_EVENTS } from './consents.tables.js';
 import type { ConsentEvent } from './consents.tables.js';
 
-/** What holds for a purpose, and since when. */
+/** The current state of a purpose and its start. */
 export interface Standing {
   readonly granted: boolean;
   readonly at: Date;
@@ -17,7 +17,7 @@ export class ConsentsRepository {
     await CONSENT_EVENTS.insert(tx, events);
   }
 
-  /** The record of a member in the order in which it was written. */
+  /** The record of a member, in the order of writing. */
   page(tx: EntityManager, memberRef: string, after: string | null, limit: number): Promise<ConsentEvent[]> {
     return CONSENT_EVENTS.query(
       tx,
@@ -26,14 +26,14 @@ export class ConsentsRepository {
     );
   }
 
-  /** The same word said before. */
+  /** An identical earlier consent. */
   same(tx: EntityManager, memberRef: string, said: Consent): Promise<ConsentEvent | null> {
     const { purpose, at, granted, policyVersion, channel } = said;
     const where = { memberRef, purpose, at, granted, policyVersion, channel };
     return tx.findOne(CONSENT_EVENTS, { where, order: { eventId: 'asc' } });
   }
 
-  /** What holds for a purpose: the latest word, and of two at the same time the one recorded last. */
+  /** The current state of a purpose: the latest consent; of two at the same time, the one recorded last. */
   async standing(tx: EntityManager, memberRef: string, purpose: ConsentPurpose): Promise<Standing | null> {
     const rows: Standing[] = await tx.query(
       `select granted, at from consent_event where member_ref = $1 and purpose = $2 order by at desc, event_id desc limit 1`,

@@ -16,7 +16,7 @@ import type { Standing } from './consents.repository.js';
 import type { ConsentEvent } from './consents.tables.js';
 import { saidAtFault } from './said-at.js';
 
-/** Who calls, and with which transport key. */
+/** The caller and its idempotency key. */
 export interface ConsentCall {
   readonly brand: string;
   readonly caller: string;
@@ -25,7 +25,7 @@ export interface ConsentCall {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What members agreed to. Every word is kept; the latest counts. */
+/** Consents of members. Every consent is kept; the latest counts. */
 @Injectable()
 export class ConsentsService {
   constructor(
@@ -35,7 +35,7 @@ export class ConsentsService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** Refuses consents of times that cannot be, and two words on one purpose. `pointer` names the place of the n-th in the body. */
+  /** Refuses consents with impossible times, and two consents for one purpose. `pointer` gives the place of the n-th in the body. */
   check(consents: readonly Consent[], pointer: (index: number) => string): void {
     const errors: FieldFault[] = [
       ...repeatedPurposes(consents).map((index) => ({
@@ -70,7 +70,7 @@ export class ConsentsService {
     return events;
   }
 
-  /** Takes a member's word. Who withdraws join_pool leaves the brand's part of the pool: the link ends. */
+  /** Records a member's consent. Withdrawing join_pool ends the link: the member leaves the brand's part of the pool. */
   async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<Reply<ConsentView>> {
     this.check([consent], () => '');
     const before = { said: false };
@@ -93,14 +93,14 @@ export class ConsentsService {
     return outcome.orRepeated(before.said);
   }
 
-  /** Whether a member has agreed to be in the pool, and by a word of what time. */
+  /** The state of the member's join_pool consent, with its time. */
   async joinPool(tx: EntityManager, memberRef: string): Promise<Standing> {
     const standing = await this.consents.standing(tx, memberRef, 'join_pool');
     if (standing === null) throw new Error('a link without a word on join_pool');
     return standing;
   }
 
-  /** Whether a member of an active link has agreed to something, by the latest word. */
+  /** Whether the latest consent of a member with an active link grants a purpose. */
   granted(memberRef: string, purpose: ConsentPurpose): Promise<boolean> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       if (!(await this.links.isActive(tx, memberRef))) return false;

@@ -1,12 +1,9 @@
 /** How far a brand's clock may run ahead. */
 const CLOCK_SKEW_MS = 5 * 60_000;
-/** Before this no member can have agreed to or proven anything. */
+/** No consent or proof can be older than this. */
 const EARLIEST = Date.UTC(2000, 0, 1);
 
-/**
- * What is wrong with the time at which a member agreed or proved something, or null. A sandbox's clock may stand behind the real
- * time at which that happened, so both count as now.
- */
+/** The fault of a time of consent or proof, or null. A sandbox's clock may be behind real time, so both count as now. */
 export function saidAtFault(at: Date, allianceNow: Date, realNow: Date): { code: string; detail: string } | null {
   const latest = Math.max(allianceNow.getTime(), realNow.getTime()) + CLOCK_SKEW_MS;
   if (at.getTime() > latest) return { code: 'in_future', detail: 'The time lies in the future.' };

@@ -3,12 +3,12 @@ import { InternalRoute } from '#libs/auth';
 import { CONSENT_PURPOSES } from './consent.js';
 import { ConsentsService } from './consents.service.js';
 
-/** For services that may do something only with a member's consent. */
+/** Consents, for services that need a member's consent. */
 @Controller('/internal/v1/consents')
 export class StandingConsentsController {
   constructor(private readonly consents: ConsentsService) {}
 
-  /** What holds now; not granted where nothing was said, or the link is over. */
+  /** The current state; not granted if there is no consent or the link has ended. */
   @Get(':memberRef/:purpose')
   @InternalRoute('settlement')
   async standing(

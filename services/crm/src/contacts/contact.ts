@@ -5,14 +5,14 @@ import metadata from 'libphonenumber-js/min/metadata';
 export const CONTACT_KINDS = ['phone', 'email'] as const;
 export type ContactKind = (typeof CONTACT_KINDS)[number];
 
-/** A way to reach a person, in its one spelling. Never logged, never put into an event, an error or an answer. */
+/** A contact point in its normalized spelling. Never logged, never put into an event, an error or an answer. */
 export interface Contact {
   readonly kind: ContactKind;
   readonly value: string;
 }
 
 const LOCAL = /^[^\s@"(),:;<>[\\\]]{1,64}$/;
-/** What would end or open a part of a URL goes before the domain is read as the host of one. */
+/** Excludes characters that delimit parts of a URL, before the domain is parsed as the host of one. */
 const DOMAIN = /^[^\s@/?#%:[\\\]]{1,253}$/;
 const HOST = /^[^\s@]{1,190}\.[^\s@.]{2,63}$/;
 
@@ -26,8 +26,8 @@ export function normalisePhone(text: string): string | null {
 }
 
 /**
- * Lower-cased, with the domain as the hosts of URLs are written (ASCII), or null: one mailbox has many spellings in Unicode. Dots and
- * plus tags stay: only the mail's host knows what they mean.
+ * Lower-cases the address and writes the domain as in URLs (ASCII); null if it is invalid. Without this, one mailbox has many
+ * spellings in Unicode. Dots and plus tags stay: only the mail host knows their meaning.
  */
 export function normaliseEmail(text: string): string | null {
   const [local = '', domain = '', ...more] = text.trim().normalize('NFKC').toLowerCase().split('@');
@@ -37,7 +37,7 @@ export function normaliseEmail(text: string): string | null {
   return email.length <= 254 && HOST.test(host) ? email : null;
 }
 
-/** The one spelling of a contact point, or null when it is none. */
+/** The normalized spelling of a contact point, or null if it is invalid. */
 export function normaliseContact(kind: ContactKind, text: string): string | null {
   return kind === 'phone' ? normalisePhone(text) : normaliseEmail(text);
 }

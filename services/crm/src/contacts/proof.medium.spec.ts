@@ -86,7 +86,7 @@ describe('a proven e-mail', () => {
   it('is the brand’s own member’s only as far as the brand proved it itself', async () => {
     const [phone, email] = [newPhone(), newMail()];
     const own = await join('crest', { phone, email });
-    // what another brand proves of the same person tells crest nothing
+    // another brand's proof of the same person reveals nothing to crest
     await join('aurora', { phone, email, verified: MAIL_PROVEN });
     expect((await post('crest', { email, verified: MAIL_PROVEN })).status).toBe(201);
     expect((await patch('crest', own, { email, verified: MAIL_PROVEN })).status).toBe(409);
@@ -120,7 +120,7 @@ describe('a phone', () => {
     expect((await patch('crest', thief, { phone })).status).toBe(200);
     const later = await join('birch', { phone });
     expect(await walletOf(later)).toBe(await walletOf(owner));
-    // the owner goes, and the other one has proven it too
+    // the owner leaves, and the other one has proven it too
     await rig.asBrand('birch', 'DELETE', `/v1/members/${later}`);
     await rig.asBrand('aurora', 'DELETE', `/v1/members/${owner}`);
     expect(await walletOf(await join('mail', { phone, verified: byPhone }))).toBe(await walletOf(thief));
@@ -145,7 +145,7 @@ it('answers alike whether or not the proven contact point is somebody’s', asyn
     await post('birch', { phone: newPhone(), email, verified: MAIL_PROVEN }),
     await post('birch', { phone: newPhone(), email: newMail(), verified: MAIL_PROVEN }),
   ];
-  // ids of one length: the answers differ in nothing but what is random in them
+  // ids have equal length: the answers differ only in their random parts
   expect(new Set(answers.map(shape)).size).toBe(1);
 });
 

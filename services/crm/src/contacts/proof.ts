@@ -4,13 +4,13 @@ import { saidAtFault } from '../consents/said-at.js';
 import { CONTACT_KINDS } from './contact.js';
 import type { ContactKind } from './contact.js';
 
-/** How a brand may have proven that a contact point is its member's. */
+/** How a brand can have proven that a contact point is its member's. */
 export const PROOF_METHODS = {
   phone: ['sms_code', 'voice_code', 'carrier', 'platform', 'in_person'],
   email: ['email_code', 'email_link', 'platform', 'in_person'],
 } as const satisfies Record<ContactKind, readonly string[]>;
 
-/** The method of a contact point that the brand's contract vouches for. */
+/** The method of a contact point that the brand's contract attests. */
 const BY_CONTRACT = 'contract';
 
 export interface Proof {
@@ -18,19 +18,19 @@ export interface Proof {
   readonly at: Date;
 }
 
-/** What a call says about its contact points; null where it says nothing. */
+/** Proofs of a call's contact points; null if it states none. */
 export type Proofs = Readonly<Record<ContactKind, Proof | null>>;
 
 /**
- * How a contact point of a call is proven: by what the call says, else by what the brand's contract attests, else not at all. Only
- * a proven one finds a person: anybody may type another's address into a form.
+ * Proof of a contact point of a call: the one stated in the call, else the attestation in the brand's contract, else none. Only a
+ * proven contact point identifies a person: anybody can type another person's address into a form.
  */
 export function proofOf(kind: ContactKind, said: Proofs, attests: readonly string[], now: Date): Proof | null {
   return said[kind] ?? (attests.includes(kind) ? { method: BY_CONTRACT, at: now } : null);
 }
 
 /**
- * Refuses proofs of what the call does not bring, and of times that cannot be.
+ * Refuses proofs of contact points that are not in the call, and impossible times.
  * @throws DomainError `validation_failed` with a pointer
  */
 export function checkProofs(

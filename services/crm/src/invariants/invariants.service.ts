@@ -4,7 +4,7 @@ import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
 
-/** What always holds of people, links, bindings and consents. */
+/** Invariants of persons, links, bindings and consents. */
 @Injectable()
 export class InvariantsService implements Invariants {
   constructor(

@@ -11,7 +11,7 @@ import type { Suppression } from '../vault/suppression.js';
 import { linkState } from './link.js';
 import type { MemberLink } from './link.js';
 
-/** A link that began, with who brought the person in as the vault has it. */
+/** A new link with the person's contributor according to the vault. */
 export interface BegunLink {
   readonly memberRef: string;
   readonly brand: string;
@@ -19,11 +19,11 @@ export interface BegunLink {
   readonly at: Date;
   readonly contributor: string;
   readonly boundSince: Date;
-  /** Of the call that began it. */
+  /** Of the call that started the link. */
   readonly traceparent: string | undefined;
 }
 
-/** Tells the network of links. An event holds pseudonyms only. */
+/** Publishes links. Events contain only pseudonyms. */
 @Injectable()
 export class LinkEventsService {
   private readonly log = new Logger(LinkEventsService.name);
@@ -35,8 +35,8 @@ export class LinkEventsService {
   ) {}
 
   /**
-   * Links began. The open binding is told with each, changed or not: telling it only the first time would make contributing
-   * an unknown person another amount of work than contributing a known one.
+   * Publishes new links. The open binding goes with each, changed or not: sending it only the first time would make contributing an
+   * unknown person a different amount of work from contributing a known one.
    */
   began(tx: EntityManager, links: readonly BegunLink[]): Promise<void> {
     return this.outbox.addAll<typeof MemberLinkChangedSchema | typeof MemberBoundSchema>(
@@ -58,7 +58,7 @@ export class LinkEventsService {
     );
   }
 
-  /** A link ended. The tombstone behind it lets the compacted topic forget the member. */
+  /** Publishes the end of a link. The tombstone after it lets the compacted topic forget the member. */
   ended(tx: EntityManager, link: MemberLink, suppressions: readonly Suppression[]): Promise<void> {
     return this.outbox.addAll<typeof MemberLinkChangedSchema | typeof SuppressionRecordedSchema>(tx, [
       ...suppressions.map((suppression) => recorded(link, suppression)),
@@ -67,7 +67,7 @@ export class LinkEventsService {
     ]);
   }
 
-  /** Lets the end of a link bite at once. Best effort: the event says the same a moment later. */
+  /** Pushes the end of a link for immediate effect. Best effort: the event says the same a moment later. */
   async push(link: MemberLink): Promise<void> {
     const { memberRef, ...state } = linkState(link);
     try {

@@ -1,6 +1,6 @@
 import { formatInstant } from '#libs/kernel';
 
-/** A person's tie to one brand, under the brand's own pseudonym. */
+/** A person's link to one brand, under the brand's own pseudonym. */
 export interface MemberLink {
   readonly memberRef: string;
   readonly brand: string;
@@ -10,7 +10,7 @@ export interface MemberLink {
   readonly walletId: string;
   readonly status: 'active' | 'deleted';
   readonly version: bigint;
-  /** The contact points this brand sent, as the vault's ids. */
+  /** Vault ids of the contact points that this brand sent. */
   readonly phoneId: string | null;
   readonly emailId: string | null;
   /** Whether this brand has proven them. */
@@ -22,7 +22,7 @@ export interface MemberLink {
   readonly endedAt: Date | null;
 }
 
-/** What the other services may know of a link. */
+/** The part of a link that other services may read. */
 export interface LinkState {
   readonly memberRef: string;
   readonly brand: string;

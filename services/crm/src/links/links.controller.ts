@@ -3,12 +3,12 @@ import { InternalRoute } from '#libs/auth';
 import { LinksService } from './links.service.js';
 import type { LinkState } from './link.js';
 
-/** For the other services, which know members by their brand's pseudonym only. */
+/** Links for the other services, which know members only by their brand's pseudonym. */
 @Controller('/internal/v1/links')
 export class LinksController {
   constructor(private readonly links: LinksService) {}
 
-  /** `?refs=` of up to 100 references; who is not known is left out. */
+  /** `?refs=` of up to 100 references; unknown ones are left out. */
   @Get()
   @InternalRoute('ledger', 'membership', 'referrals')
   several(@Query('refs') refs = ''): Promise<LinkState[]> {

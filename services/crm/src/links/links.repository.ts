@@ -8,12 +8,12 @@ export interface LinkFilter {
   readonly brand: string;
   readonly externalId: string | null;
   readonly updatedAfter: Date | null;
-  /** Creation time (RFC 3339) and memberRef of the last row of the page before. */
+  /** Creation time (RFC 3339) and memberRef of the previous page's last row. */
   readonly after: { readonly createdAt: string; readonly memberRef: string } | null;
   readonly limit: number;
 }
 
-/** Links as rows. Every query runs in a context: row-level security hides what is another brand's. */
+/** Links as rows. Every query runs in a context: row-level security hides other brands' rows. */
 @Injectable()
 export class LinksRepository {
   async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
@@ -24,7 +24,7 @@ export class LinksRepository {
     return (await LINKS.query(tx, 'select * from member_link where member_ref = any ($1)', [memberRefs])).map(linkOf);
   }
 
-  /** The active link, kept from changing until the transaction ends. */
+  /** The active link, locked until the transaction ends. */
   async lockActive(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
     const [link] = await LINKS.query(
       tx,
@@ -55,12 +55,15 @@ export class LinksRepository {
     return links.map(linkOf);
   }
 
-  /** Forgets the first answers to calls about a member: a repeat finds the member gone, and they hold the brand's id. */
+  /**
+   * Deletes stored answers to calls about a member. They contain the brand's id, and a repeat gets the answer that the member is
+   * gone.
+   */
   async forgetAnswers(tx: EntityManager, memberRef: string): Promise<void> {
     await tx.query(`delete from idempotency where body->>'memberRef' = $1`, [memberRef]);
   }
 
-  /** Writes what may change of a link. */
+  /** Writes the fields of a link that can change. */
   async update(tx: EntityManager, link: MemberLink): Promise<void> {
     await tx.query(
       `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8,
@@ -83,7 +86,7 @@ export class LinksRepository {
   }
 }
 
-/** What of it the service has to know: neither hash. */
+/** The fields that the service needs, without the hashes. */
 function linkOf({
   keyV: _keyV,
   keyH: _keyH,

@@ -11,7 +11,7 @@ import type { LinkState, MemberLink } from './link.js';
 import { LinksRepository } from './links.repository.js';
 import type { LinkFilter } from './links.repository.js';
 
-/** The ties between people and brands: how one begins, is found and ends. */
+/** Links between persons and brands: start, lookup and end. */
 @Injectable()
 export class LinksService {
   constructor(
@@ -22,7 +22,7 @@ export class LinksService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** An active link of the brand; whatever else is not found, in the same words. */
+  /** An active link of the brand. Everything else is not found, in the same words. */
   async require(tx: EntityManager, memberRef: string): Promise<MemberLink> {
     const link = await this.links.find(tx, memberRef);
     return link?.status === 'active' ? link : fail('not_found');
@@ -36,7 +36,7 @@ export class LinksService {
     return this.links.page(tx, filter);
   }
 
-  /** Writes a changed profile; refuses contact points that the brand has proven for another member. */
+  /** Writes a changed profile. Refuses contact points that the brand has proven for another member. */
   async change(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
     const duplicate = await this.vault.duplicateOf(tx, link);
     if (duplicate !== null) fail('member_exists', { extra: { ...duplicate } });
@@ -46,8 +46,8 @@ export class LinksService {
   }
 
   /**
-   * Ends a locked link. With the person's last link the vault forgets who the person is.
-   * @param since the member's word: consents up to then bring nobody back
+   * Ends a locked link. With the person's last link the vault erases the person.
+   * @param since the time of withdrawal: consents up to then bring nobody back
    */
   async end(tx: EntityManager, link: MemberLink, since: Date): Promise<MemberLink> {
     const now = this.clock.now();
@@ -71,7 +71,7 @@ export class LinksService {
     return ended;
   }
 
-  /** What was suppressed before stays so: ends the links that a restored database still has of those who left. */
+  /** Applies earlier suppressions: ends links of members who left, as found in a restored database. */
   async suppress(tx: EntityManager, told: readonly ToldSuppression[]): Promise<MemberLink[]> {
     const over: MemberLink[] = [];
     for (const { memberRef, since } of await this.vault.suppress(tx, told)) {
@@ -81,17 +81,17 @@ export class LinksService {
     return over;
   }
 
-  /** After the commit of an end. */
+  /** Announces an end. Runs after its commit. */
   announceEnd(link: MemberLink): Promise<void> {
     return this.events.push(link);
   }
 
-  /** Whether there is such a member, and the link has not ended. */
+  /** Whether the member exists and the link has not ended. */
   async isActive(tx: EntityManager, memberRef: string): Promise<boolean> {
     return (await this.links.find(tx, memberRef))?.status === 'active';
   }
 
-  /** For the other services: links, ended or not. */
+  /** Links, ended or not, for the other services. */
   async statesOf(memberRefs: readonly string[]): Promise<LinkState[]> {
     const links = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.findAll(tx, memberRefs));
     return links.map(linkState);

@@ -7,8 +7,8 @@ import type { ToldSuppression } from '../vault/suppression.js';
 import { LinksService } from './links.service.js';
 
 /**
- * Hears of who left a brand, as this service told before. That changes nothing, but in a database that was restored from before they
- * left: there it makes them leave again.
+ * Receives the suppressions that this service published. They change nothing, except in a database restored from an earlier time:
+ * there they end the same links again.
  */
 @Controller()
 export class SuppressionsConsumer {

@@ -27,7 +27,7 @@ function explain(value: unknown, clearable: boolean): { code: string; detail: st
   return null;
 }
 
-/** The brand's own notes on a member: a flat object of texts. `clearable` lets null remove one. */
+/** The brand's own attributes of a member: a flat object of texts. `clearable` lets null remove one. */
 export function IsAttributes(options: FieldOptions & { clearable?: boolean } = {}): PropertyDecorator {
   return Field(
     'attributes',
@@ -37,7 +37,7 @@ export function IsAttributes(options: FieldOptions & { clearable?: boolean } = {
   );
 }
 
-/** Attributes after a change: absent stays, null goes. Null when there are more than may be kept. */
+/** Attributes after a change: an absent one stays, null removes. Returns null if there are more than allowed. */
 export function mergeAttributes(
   current: Readonly<Record<string, string>>,
   change: Readonly<Record<string, string | null>>,

@@ -95,7 +95,7 @@ describe('409 member_exists', () => {
 
   it('never rests on what another brand knows', async () => {
     const phone = newPhone();
-    // birch knows that the two contact points are one person; aurora sends them as two members
+    // birch has proven the two contact points for one person; aurora sends them as two members
     await post('birch', contribution('b-12', { phone, email: 'twelve@example.cn', verified: MAIL_PROVEN }));
     const byPhone = await post('aurora', contribution('a-12', { phone }));
     const byMail = await post('aurora', contribution('a-13', { email: 'twelve@example.cn', verified: MAIL_PROVEN }));

@@ -22,7 +22,7 @@ import { contentOf, createdView } from './member.js';
 import type { Contribution } from './member.js';
 import type { MemberCreatedView } from './members.answers.js';
 
-/** Who contributes, and with which transport key. */
+/** The contributor and its idempotency key. */
 export interface ContributeCall {
   readonly brand: string;
   readonly caller: string;
@@ -36,16 +36,16 @@ interface Prepared {
   readonly traceparent: string | undefined;
 }
 
-/** How often a call looks again when a concurrent duplicate of it was faster. Each look finds what that left. */
+/** How often a call retries after a faster concurrent duplicate. Each retry finds that one's result. */
 const LOOKS = 5;
-/** Few enough that a batch is done within milliseconds and holds few locks. */
+/** Small enough that a batch takes milliseconds and holds few locks. */
 const LIMITS = { batch: 64, queue: 5_000 };
-/** A batch's own context shows no rows: the function goes into that of each item's brand. */
+/** The batch's own context shows no rows: the function enters the context of each item's brand. */
 const NOBODY = '';
 
 /**
- * A brand brings a member into the pool. Its answer, and the work behind it, are the same whether or not the alliance
- * knew the person: the only refusals rest on what this very brand sent before.
+ * Contributes members to the pool. Neither the answer nor the work behind it depends on whether the alliance knew the person.
+ * Refusals depend only on what this brand sent before.
  */
 @Injectable()
 export class ContributeService {
@@ -64,7 +64,7 @@ export class ContributeService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** @throws DomainError `brand_suspended` unless the brand may contribute now */
+  /** @throws DomainError `brand_suspended` if the brand may not contribute now */
   async requireContributor(slug: string): Promise<Brand> {
     const brand = this.brands.peek(slug) ?? (await this.brands.get(slug));
     return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
@@ -92,10 +92,10 @@ export class ContributeService {
     return new Reply(status, body, row.outcome === 'repeated');
   }
 
-  /** With a transport key, whose record belongs into the same transaction. */
+  /** Contributes with an idempotency key, whose record belongs in the same transaction. */
   private async alone(call: ContributeCall, prepared: Prepared): Promise<Reply<MemberCreatedView>> {
     let repeated = false;
-    // the hash is keyed, as the record of a transport key must not tell who was contributed either
+    // the hash is keyed, because the record of an idempotency key must not reveal who was contributed
     const outcome = await idempotent(
       this.dataSource,
       { ...call, route: 'members.contribute', body: prepared.hash },
@@ -109,7 +109,7 @@ export class ContributeService {
     return outcome.orRepeated(repeated);
   }
 
-  /** Everything that costs time and needs no database. */
+  /** Does the expensive work that needs no database. */
   private prepare(brand: Brand, contribution: Contribution, join: Consent): Prepared {
     const { externalId, attributes } = contribution;
     const now = this.clock.now();
@@ -170,7 +170,7 @@ export class ContributeService {
   }
 }
 
-/** @throws DomainError for what was refused */
+/** @throws DomainError for refused contributions */
 function answered(row: ContributionRow): Outcome<MemberCreatedView> {
   if (row.outcome === 'conflict') return fail('idempotency_conflict');
   if (row.outcome === 'erased') return fail('member_erased');

@@ -2,15 +2,15 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ContactParcel, ParcelHash } from '../vault/contact-parcel.js';
 
-/** A contribution as the database takes it: contact points sealed, ids for whatever may have to be made. */
+/** A contribution as passed to the database: sealed contact points, and ids for rows that may have to be created. */
 export interface ContributionItem {
   readonly brand: string;
   readonly external_id: string;
-  /** When the join_pool consent was given. */
+  /** The time of the join_pool consent. */
   readonly join_at: Date;
-  /** Keyed hashes of the external id, the one to store first: what is left of it when the member has left. */
+  /** Keyed hashes of the external id, first the one to store. They remain after the member has left. */
   readonly keys: readonly ParcelHash[];
-  /** Keyed hashes of the content by version, hex, and the one to keep. */
+  /** Keyed hashes of the content by version, hex, and the one to store. */
   readonly hashes: Readonly<Record<number, string>>;
   readonly content_v: number;
   readonly content_h: string;
@@ -18,7 +18,7 @@ export interface ContributionItem {
   readonly person_id: string;
   readonly wallet_id: string;
   readonly binding_id: string;
-  /** The consent event that the binding rests on. */
+  /** The consent event that is the evidence of the binding. */
   readonly evidence_id: string;
   readonly phone: ContactParcel | null;
   readonly email: ContactParcel | null;
@@ -43,7 +43,7 @@ interface NewLink {
   readonly bound_since: Date;
 }
 
-/** What became of an item; `n` is its place in the batch. */
+/** The result of an item; `n` is its place in the batch. */
 export type ContributionRow = { readonly n: number } & (
   | NewLink
   | {
@@ -58,10 +58,10 @@ export type ContributionRow = { readonly n: number } & (
   | { readonly outcome: 'withdrawn' }
 );
 
-/** SQLSTATE of a call one of whose members another call made first. */
+/** SQLSTATE of a call with a member that another call created first. */
 export const CONCURRENT_DUPLICATE = 'HZ001';
 
-/** Contributions as rows, by one function. */
+/** Writes contributions through one function. */
 @Injectable()
 export class ContributionsRepository {
   async contribute(tx: EntityManager, items: readonly ContributionItem[], at: Date): Promise<ContributionRow[]> {
@@ -74,7 +74,7 @@ export class ContributionsRepository {
   }
 }
 
-/** The locks of all contact points, in the one order in which everybody takes them. */
+/** The locks of all contact points, in the fixed order used by all callers. */
 function locksOf(items: readonly ContributionItem[]): string[] {
   const locks = new Set<bigint>();
   for (const { phone, email } of items) {

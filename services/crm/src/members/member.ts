@@ -7,7 +7,7 @@ import type { Consent } from '../consents/consent.js';
 import type { MemberLink } from '../links/link.js';
 import type { MemberCreatedView, MemberView } from './members.answers.js';
 
-/** A contribution in its one spelling. */
+/** A contribution in its normalized spelling. */
 export interface Contribution {
   readonly externalId: string;
   readonly phone: string | null;
@@ -17,7 +17,7 @@ export interface Contribution {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** The answer to a contribution. Nothing in it depends on what the alliance knew before. */
+/** The answer to a contribution. It does not depend on what the alliance knew before. */
 export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 'createdAt'>): MemberCreatedView {
   return {
     memberRef: link.memberRef,
@@ -28,8 +28,8 @@ export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 
 }
 
 /**
- * A member as its brand reads it. Of contact points only the kinds it sent: it has the values, and anything of them here,
- * masked or not, would be something that the answers to two brands have in common.
+ * A member as its brand reads it. Of contact points it contains only the kinds that the brand sent. The brand has the values, and
+ * values here, masked or not, would be a common part of the answers to two brands.
  */
 export function memberView(link: MemberLink): MemberView {
   return {
@@ -43,20 +43,23 @@ export function memberView(link: MemberLink): MemberView {
   };
 }
 
-/** The ETag's content: tells versions of one member apart, and shares nothing with the same person's at another brand. */
+/**
+ * The content of the ETag. It distinguishes versions of one member and has nothing in common with the same person's ETag at
+ * another brand.
+ */
 export function versionTag(link: MemberLink): string {
   return sha256Hex(`${link.memberRef}:${link.version}`).slice(0, 24);
 }
 
-/** What two contributions are compared by: every field, in one order and one spelling. */
+/** The content by which two contributions are compared: every field, in fixed order and spelling. */
 export function contentOf(contribution: Contribution): unknown {
   const consents = [...contribution.consents].sort((a, b) => (a.purpose < b.purpose ? -1 : 1));
   return { ...contribution, consents: consents.map((consent) => ({ ...consent, at: consent.at.toISOString() })) };
 }
 
 /**
- * The spelling of the contact points of a body; a contact point that is absent or null is null.
- * @throws DomainError `validation_failed` with a pointer, and never with the value
+ * Normalizes the contact points of a body; an absent or null contact point is null.
+ * @throws DomainError `validation_failed` with a pointer, never with the value
  */
 export function spelling(body: { phone?: string | null; email?: string | null }): Record<ContactKind, string | null> {
   const faults: FieldFault[] = [];

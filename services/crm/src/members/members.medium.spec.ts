@@ -115,7 +115,7 @@ describe('two brands of one person', () => {
     const a = await values('aurora');
     const b = await values('birch');
     const common = [...a].filter((value) => b.has(value));
-    // what is left is common to all members of these brands
+    // the rest is common to all members of these brands
     expect(common.sort()).toEqual(
       [
         '2026-01',

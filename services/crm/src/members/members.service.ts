@@ -19,7 +19,7 @@ import { mergeAttributes } from './attributes.js';
 import { memberView, versionTag } from './member.js';
 import type { MemberView } from './members.answers.js';
 
-/** A change of a profile: undefined stays, null goes. Contact points in their one spelling. */
+/** A change of a profile: undefined leaves a field, null removes it. Contact points in normalized spelling. */
 export interface MemberChange {
   readonly phone: string | null | undefined;
   readonly email: string | null | undefined;
@@ -65,7 +65,7 @@ export class MembersService {
     });
   }
 
-  /** Changes what the brand knows of its member. People are never merged by it: a contact point of another stays there. */
+  /** Changes the brand's data of its member. It never merges persons: a contact point of another person stays there. */
   async change(
     brand: string,
     memberRef: string,
@@ -109,18 +109,18 @@ export class MembersService {
     });
   }
 
-  /** Ends the brand's link; the ledger is told before the answer so that the end takes effect immediately. */
+  /** Ends the brand's link. The ledger is told before the answer, for immediate effect. */
   async end(brand: string, memberRef: string): Promise<void> {
     const ended = await runInTransaction(this.dataSource, { brand }, async (tx) => {
       const link = await this.links.requireLocked(tx, memberRef);
-      // a sandbox's clock may stand behind the consent
+      // a sandbox's clock may be behind the time of consent
       const { at } = await this.consents.joinPool(tx, memberRef);
       return this.links.end(tx, link, new Date(Math.max(this.clock.now().getTime(), at.getTime())));
     });
     await this.links.announceEnd(ended);
   }
 
-  /** A contact point of a link after a change, and whether the brand has proven it, then or before. */
+  /** A contact point of a link after a change, and whether the brand has proven it now or before. */
   private async contact(
     tx: EntityManager,
     link: MemberLink,

@@ -5,7 +5,10 @@ import { rotationConfig } from '../crm.config.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
 
-/** Command: re-hashes and re-encrypts the vault under the current pepper and key. Has the vault's secrets and a role of its own. */
+/**
+ * Command: re-hashes and re-encrypts the vault under the current pepper and key. It has the vault's secrets and its own database
+ * role.
+ */
 async function main(): Promise<void> {
   const config = loadConfig(rotationConfig);
   const dataSource = new DataSource(dataSourceOptions(config.rotationUrl, 'hezong-crm-rotation', 1));

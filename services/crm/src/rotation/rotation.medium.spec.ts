@@ -69,7 +69,7 @@ it('changes pepper and key under the running service and loses nobody', async ()
   };
   const bearer = async (brand: string): Promise<string> => `Bearer ${await rig.tokens.brand(brand)}`;
   try {
-    // found by the old pepper, written by the new
+    // found by the old pepper, written with the new
     const known = await post('birch', 'v-0', phones[0]);
     expect(await walletOf(known)).toBe(await walletOf(first[0]?.body.memberRef));
     await post('birch', 'v-9', newPhone());
@@ -86,14 +86,14 @@ it('changes pepper and key under the running service and loses nobody', async ()
     expect(await rotateVault(dataSource, vault)).toBe(0);
     await dataSource.destroy();
     expect(await versions()).toEqual([{ h_v: 2, key_v: 2 }]);
-    // who left is known by the old pepper alone, which is why it stays
+    // erased members have only hashes under the old pepper, which is why it stays
     expect((await send('aurora', 'v-left', newPhone(), second.url)).status).toBe(410);
     expect((await send('aurora', 'v-other', gone, second.url)).status).toBe(410);
     expect(await lost(second)).toMatchObject({ ok: true });
   } finally {
     await second.close();
   }
-  // the old secrets are gone, before their time
+  // the old secrets were removed too early
   const third: RunningService = await startService(crm, { ...rig.env, VAULT_PEPPERS: pepper2, VAULT_KEYS: key2 });
   try {
     for (const [i, phone] of phones.entries()) {

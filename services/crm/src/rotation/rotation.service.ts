@@ -5,9 +5,9 @@ import type { RotatedBatch, VaultService } from '../vault/vault.service.js';
 const BATCH = 500;
 
 /**
- * Brings every contact point under the current pepper and key, batch by batch, while the service runs. Safe to stop and to
- * repeat: what is done is not done again.
- * @returns how many contact points changed
+ * Moves every contact point to the current pepper and key, in batches, while the service runs. It can be stopped and repeated
+ * safely; finished contact points are skipped.
+ * @returns the number of changed contact points
  */
 export async function rotateVault(dataSource: DataSource, vault: VaultService): Promise<number> {
   let total = 0;

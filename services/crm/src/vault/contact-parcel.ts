@@ -1,18 +1,18 @@
 import type { Proof } from '../contacts/proof.js';
 
-/** A keyed hash in hex under the pepper of a version. */
+/** A keyed hash in hex, with the version of its pepper. */
 export interface ParcelHash {
   readonly v: number;
   readonly h: string;
 }
 
-/** A contact point as the vault's functions take it. */
+/** A contact point as passed to the vault's functions. */
 export interface ContactParcel {
   readonly id: string;
   readonly key: number;
   /** Ciphertext, base64. */
   readonly enc: string;
-  /** Keyed hashes in hex, the one to store first. */
+  /** Keyed hashes in hex, first the one to store. */
   readonly hashes: readonly ParcelHash[];
   readonly lock: string;
   readonly proof: Proof | null;

@@ -1,6 +1,6 @@
 import { fail } from '#libs/kernel';
 
-/** Versioned secrets: the current one writes, the others are still read. */
+/** Versioned secrets: the current one writes, the others can still read. */
 export interface Keyring {
   readonly current: number;
   readonly keys: ReadonlyMap<number, Buffer>;
@@ -9,8 +9,8 @@ export interface Keyring {
 const ENTRY = /^([1-9]\d{0,3}):([A-Za-z0-9+/]+={0,2})$/;
 
 /**
- * Reads `1:<base64>,2:<base64>`; the highest version is current. Faults never show the secret.
- * @param minBytes least length of a secret; `exactly` makes it the only one
+ * Parses `1:<base64>,2:<base64>`; the highest version is current. Faults never contain the secret.
+ * @param minBytes minimum length of a secret; with `exactly` the exact length
  */
 export function parseKeyring(text: string, minBytes: number, exactly = false): Keyring | { fault: string } {
   const keys = new Map<number, Buffer>();

@@ -7,13 +7,13 @@ import type { Keyring } from './keyring.js';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** An encrypted contact point: nonce, tag and ciphertext in one, under the key of a version. */
+/** An encrypted contact point: nonce, tag and ciphertext together, with the version of the key. */
 export interface Sealed {
   readonly keyVersion: number;
   readonly bytes: Buffer;
 }
 
-/** What is found by a keyed hash: a contact point, or what stands for an external id. */
+/** A value found by a keyed hash: a contact point, or the stand-in for an external id. */
 export interface Hashed {
   readonly kind: Contact['kind'] | 'external_id';
   readonly value: string;
@@ -34,7 +34,7 @@ export function seal(keys: Keyring, contactId: string, value: string): Sealed {
   return { keyVersion: keys.current, bytes: Buffer.concat([iv, cipher.getAuthTag(), body]) };
 }
 
-/** Decrypts; throws when a byte, the key or the row is not the one it was sealed for. */
+/** Decrypts. Throws if a byte, the key or the row differs from those at sealing. */
 export function open(keys: Keyring, contactId: string, sealed: Sealed): string {
   const iv = sealed.bytes.subarray(0, IV_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', secretOf(keys, sealed.keyVersion), iv, { authTagLength: TAG_BYTES });
@@ -52,7 +52,7 @@ export function currentHash(peppers: Keyring, contact: Contact): IndexHash {
   return { version: peppers.current, hash: keyedHash(secretOf(peppers, peppers.current), contact) };
 }
 
-/** The hashes something may be stored under, the current one first. */
+/** All hashes that a value may be stored under, the current one first. */
 export function acceptedHashes(peppers: Keyring, content: Hashed): IndexHash[] {
   const versions = [...peppers.keys.keys()].sort((a, b) =>
     a === peppers.current ? -1 : b === peppers.current ? 1 : a - b,
@@ -61,8 +61,8 @@ export function acceptedHashes(peppers: Keyring, content: Hashed): IndexHash[] {
 }
 
 /**
- * What two calls about the same contact point lock, whichever version they write: 64 bits of its hash under the lowest
- * accepted version, which all instances share while a new pepper is rolled out.
+ * Lock shared by two calls about the same contact point, whichever version they write: 64 bits of its hash under the lowest
+ * accepted version, which all instances share during the roll-out of a new pepper.
  */
 export function lockKey(peppers: Keyring, contact: Contact): string {
   const lowest = Math.min(...peppers.keys.keys());
@@ -70,8 +70,8 @@ export function lockKey(peppers: Keyring, contact: Contact): string {
 }
 
 /**
- * A keyed hash of a whole request, so that a repeat is known without keeping its personal data. A plain hash would do for
- * an outsider with a list of phone numbers what the vault's index refuses him.
+ * A keyed hash of a whole request, to recognize a repeat without keeping its personal data. A plain hash could be tested against a
+ * list of phone numbers, which the vault's index prevents.
  */
 export function contentHash(peppers: Keyring, version: number, content: unknown): Buffer | null {
   const pepper = peppers.keys.get(version);

@@ -1,4 +1,4 @@
-/** A keyed hash by which consents up to a time bring nobody to a brand. */
+/** A keyed hash that blocks contributions to a brand under consents up to a time. */
 export interface Suppression {
   readonly kind: string;
   readonly hashVersion: number;
@@ -7,13 +7,13 @@ export interface Suppression {
   readonly hadPhone: boolean;
 }
 
-/** One as it was told before. */
+/** A suppression as published before. */
 export interface ToldSuppression extends Suppression {
   readonly brand: string;
   readonly recordedAt: Date;
 }
 
-/** An active link of somebody who has left. */
+/** An active link that a suppression ends. */
 export interface EndedLink {
   readonly memberRef: string;
   readonly since: Date;

@@ -20,7 +20,7 @@ export interface RotatedContact {
   readonly sealed: Buffer;
 }
 
-/** What a brand has proven of a member's contact points; null what it has not. */
+/** Contact points of a member that a brand has proven; null if not proven. */
 export interface ProvenContacts {
   readonly brand: string;
   readonly memberRef: string;
@@ -29,13 +29,13 @@ export interface ProvenContacts {
   readonly emailId: string | null;
 }
 
-/** How a brand and the network call a member. */
+/** A member's names at the brand and in the network. */
 export interface MemberName {
   readonly memberRef: string;
   readonly externalId: string;
 }
 
-/** The one file that talks to the vault: only by its functions, as the service has no right on its tables. */
+/** The only file that accesses the vault, and only through its functions: the service has no right on its tables. */
 @Injectable()
 export class VaultRepository {
   async attach(
@@ -54,7 +54,7 @@ export class VaultRepository {
     return first(rows).id;
   }
 
-  /** The brand's other member for whom it has proven the same contact point. */
+  /** The brand's other member with the same proven contact point. */
   async duplicateOf(tx: EntityManager, of: ProvenContacts): Promise<MemberName | null> {
     const rows: { memberRef: string | null; externalId: string | null }[] = await tx.query(
       'select member_ref as "memberRef", external_id as "externalId" from vault.duplicate_of($1, $2, $3, $4, $5)',

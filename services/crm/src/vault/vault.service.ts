@@ -15,10 +15,10 @@ import type { EndedLink, Suppression, ToldSuppression } from './suppression.js';
 import type { MemberName } from './vault.repository.js';
 import type { ContactParcel, ParcelHash } from './contact-parcel.js';
 
-/** The part of the configuration that only the vault reads. */
+/** The part of the configuration that only the vault uses. */
 export type VaultSecrets = Pick<CrmConfig, 'vaultKeys' | 'vaultPeppers' | 'vaultPepperCurrent'>;
 
-/** How many contact points a batch changed, and where the next begins (null at the end). */
+/** Number of contact points that a batch changed, and the start of the next batch (null at the end). */
 export interface RotatedBatch {
   readonly done: number;
   readonly next: string | null;
@@ -26,7 +26,7 @@ export interface RotatedBatch {
 
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
-/** Who people are. Takes contact points in, never gives one out. */
+/** Identities of persons. It stores contact points and never returns one. */
 @Injectable()
 export class VaultService {
   private readonly keys: Keyring;
@@ -43,17 +43,17 @@ export class VaultService {
         : withCurrent(config.vaultPeppers, config.vaultPepperCurrent);
   }
 
-  /** A vault for commands, which run beside the service and not in its application. */
+  /** A vault for commands, which run outside the service's application. */
   static standalone(secrets: VaultSecrets): VaultService {
     return new VaultService(secrets, new VaultRepository());
   }
 
-  /** Adds a contact point to a person; returns its id. What another person holds stays there. */
+  /** Adds a contact point to a person. Returns its id. A contact point held by another person stays there. */
   attach(tx: EntityManager, kind: ContactKind, parcel: ContactParcel, personId: string, at: Date): Promise<string> {
     return this.repository.attach(tx, kind, parcel, personId, at);
   }
 
-  /** The brand's other member for whom it has proven a contact point that it has proven for this one. */
+  /** The brand's other member for whom it has proven one of this member's proven contact points. */
   duplicateOf(tx: EntityManager, link: MemberLink): Promise<MemberName | null> {
     return this.repository.duplicateOf(tx, {
       brand: link.brand,
@@ -64,25 +64,29 @@ export class VaultService {
     });
   }
 
-  /** Forgets a contact point of a link as it was before a change, unless another link uses it; a keyed hash is left until the link ends. */
+  /**
+   * Erases a contact point of a link as it was before a change, unless another link uses it. A keyed hash remains until the link
+   * ends.
+   */
   replaced(tx: EntityManager, before: MemberLink, contactId: string): Promise<void> {
     return this.repository.replaced(tx, before, contactId);
   }
 
   /**
-   * After a link ended: forgets what only this link used, and with the last link the whole person. What is left are keyed hashes, which
-   * it answers: consents up to `since` bring the external id and all contact points ever sent for it to this brand no more.
+   * Runs after a link ended. Erases data that only this link used, and with the last link the whole person. Keyed hashes remain and
+   * are returned: with consents up to `since`, the external id and all contact points ever sent for it can no longer join this
+   * brand.
    */
   leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<Suppression[]> {
     return this.repository.leave(tx, link, since, at);
   }
 
-  /** Takes in what was suppressed before, and answers the active links that end by it. */
+  /** Stores earlier suppressions. Returns the active links that end by them. */
   suppress(tx: EntityManager, told: readonly ToldSuppression[]): Promise<EndedLink[]> {
     return this.repository.suppress(tx, told);
   }
 
-  /** Until when consents do not bring contact points to the brand; null when all do. `hasPhone`: of the member. */
+  /** The time up to which consents do not bring these contact points to the brand; null if all do. `hasPhone`: of the member. */
   withdrawnUntil(
     tx: EntityManager,
     brand: string,
@@ -93,12 +97,12 @@ export class VaultService {
     return this.repository.withdrawnUntil(tx, brand, hasPhone, phone, email);
   }
 
-  /** Version under which a request's content is hashed now. */
+  /** Version of the hash of a request's content. */
   get contentVersion(): number {
     return this.peppers.current;
   }
 
-  /** Hex of the keyed hashes of anything by version, under every pepper that is still accepted. */
+  /** Keyed hashes of a content in hex by version, under every accepted pepper. */
   keyedHashes(content: unknown): Record<number, string> {
     return Object.fromEntries(
       [...this.peppers.keys.keys()].map((version) => [
@@ -108,12 +112,12 @@ export class VaultService {
     );
   }
 
-  /** Keyed hashes of a brand's external id under every pepper that is still accepted, the one to store first. */
+  /** Keyed hashes of a brand's external id under every accepted pepper, first the one to store. */
   externalIdHashes(brand: string, externalId: string): ParcelHash[] {
     return this.hashes({ kind: 'external_id', value: `${brand}/${externalId}` });
   }
 
-  /** Brings one batch of contact points under the current pepper and key; returns where to go on, null at the end. */
+  /** Moves one batch of contact points to the current pepper and key. Returns the start of the next batch, null at the end. */
   async rotateBatch(tx: EntityManager, after: string | null, limit: number): Promise<RotatedBatch> {
     const rows = await this.repository.contactsToRotate(
       tx,
@@ -143,7 +147,7 @@ export class VaultService {
     return [...(await this.repository.audit(tx)), { name: 'suppressions whose pepper is missing', measured: lost }];
   }
 
-  /** A contact point, sealed and hashed, as the database's functions take it. */
+  /** A contact point, sealed and hashed, as passed to the database's functions. */
   parcel(contact: Contact, proof: Proof | null): ContactParcel {
     const id = uuidv7();
     const sealed = seal(this.keys, id, contact.value);

@@ -3,7 +3,7 @@ import { ladderAt, termsOf } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
 import { dayOf } from '../standings/window.js';
 
-/** A purchase as far as tiers are concerned. */
+/** The fields of a purchase that tiers need. */
 export interface OrderFact {
   readonly orderId: string;
   readonly walletId: string;
@@ -13,7 +13,7 @@ export interface OrderFact {
   readonly net: bigint;
 }
 
-/** Goods that came back. It takes effect when it was posted, so that it never reaches behind a judgement made before. */
+/** A return of goods. It takes effect at its posting time, so it never changes an earlier judgement. */
 export interface ReturnFact {
   readonly returnId: string;
   readonly orderId: string;
@@ -22,19 +22,19 @@ export interface ReturnFact {
   readonly net: bigint;
 }
 
-/** What one fact adds to, or takes from, the day of its order. */
+/** The change that one fact makes to the day of its order. */
 export interface Item {
   readonly id: string;
-  /** Milliseconds: when it takes effect. */
+  /** Effective time, milliseconds. */
   readonly at: number;
   readonly day: string;
   readonly brand: string;
   readonly credits: bigint;
-  /** +1 for an order, −1 when nothing of it is left. */
+  /** +1 for an order, −1 when nothing of it remains. */
   readonly orders: number;
 }
 
-/** Credits of an order with this much net left, by the ladder in force when it was made; null where it doesn't count. */
+/** Credits of an order with this net amount remaining, by the ladder in force when it was made; null if it does not count. */
 export function creditsOf(ladder: Ladder | null, brand: string, net: bigint): bigint | null {
   const terms = ladder === null ? null : termsOf(ladder, brand);
   if (ladder === null || terms === null) return null;
@@ -44,8 +44,8 @@ export function creditsOf(ladder: Ladder | null, brand: string, net: bigint): bi
 }
 
 /**
- * The effects of an order and its returns. Credits always follow from what is left, so parts that come back one by one
- * end exactly where one return of all would.
+ * Effects of an order and its returns. Credits always follow from the remaining amount, so partial returns add up to the same
+ * result as one full return.
  */
 export function itemsOf(
   order: OrderFact,
@@ -77,12 +77,12 @@ export function itemsOf(
   return items;
 }
 
-/** The order in which items take effect. */
+/** Compares items by effective time. */
 export function byTime(a: Item, b: Item): number {
   return a.at - b.at || (a.id < b.id ? -1 : 1);
 }
 
-/** All items of a history, in order of effect. */
+/** All items of a history, by effective time. */
 export function timeline(
   orders: readonly OrderFact[],
   returns: readonly ReturnFact[],

@@ -11,17 +11,17 @@ import type { NewOrder, NewReturn } from './credits.tables.js';
 export interface Fresh {
   readonly orders: ReadonlySet<string>;
   readonly returns: ReadonlySet<string>;
-  /** Orders that are touched, by their own record or by a return. */
+  /** Orders changed by their own record or by a return. */
   readonly touched: readonly string[];
   readonly wallets: readonly string[];
 }
 
-/** What counts towards ranks: purchases and what came back of them. */
+/** Facts that count towards ranks: purchases and their returns. */
 @Injectable()
 export class FactsService {
   constructor(private readonly repository: CreditsRepository) {}
 
-  /** Keeps what is new; what is known changes nothing, however often it is told. */
+  /** Stores new facts. Repeated facts change nothing. */
   async keep(tx: EntityManager, orders: readonly NewOrder[], returns: readonly NewReturn[]): Promise<Fresh> {
     const newOrders = await this.repository.insertOrders(
       tx,
@@ -43,7 +43,7 @@ export class FactsService {
     };
   }
 
-  /** The effects of fresh facts alone, by wallet, in order of effect. */
+  /** Effects of the new facts alone, by wallet, by effective time. */
   async freshItems(
     tx: EntityManager,
     fresh: Fresh,
@@ -56,7 +56,7 @@ export class FactsService {
     for (const order of orders) {
       const isNew = fresh.orders.has(order.orderId);
       const all = itemsOf(order, returns.get(order.orderId) ?? [], ladders, zone);
-      // a return that came before its order takes effect together with it
+      // a return that arrived before its order takes effect together with it
       const mine = all.filter((item) => isNew || fresh.returns.has(item.id));
       items.set(order.walletId, [...(items.get(order.walletId) ?? []), ...mine]);
     }
@@ -64,7 +64,7 @@ export class FactsService {
     return items;
   }
 
-  /** Everything known of these wallets. */
+  /** All facts of these wallets. */
   async histories(tx: EntityManager, wallets: readonly string[]): Promise<Map<string, History>> {
     const orders = groupBy(await this.repository.ordersOf(tx, wallets), (order: OrderFact) => order.walletId);
     const returns = groupBy(await this.repository.returnsOf(tx, wallets), (back: ReturnFact) => back.walletId);

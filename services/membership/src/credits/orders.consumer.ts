@@ -14,8 +14,8 @@ function sum(lines: readonly { readonly net: bigint }[]): bigint {
 }
 
 /**
- * Reads the ledger's orders, many at a time; only the wallets they touch are judged again. An order in another currency than the
- * alliance's counts for nothing: a ladder's thresholds are in minor units, and nothing says what another currency's are worth.
+ * Receives the ledger's orders in batches and judges only the wallets they affect. An order in another currency than the
+ * alliance's does not count: a ladder's thresholds are minor units of the alliance's currency, and there is no conversion.
  */
 @Controller()
 export class OrdersConsumer {

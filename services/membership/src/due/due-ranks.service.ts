@@ -11,7 +11,10 @@ import { StandingsService } from '../standings/standings.service.js';
 /** Wallets judged in one transaction. */
 const BATCH = 500;
 
-/** Judges what time alone makes due: ends of periods, of grants, of ladders; and everybody anew by other rules. Several instances may look at once. */
+/**
+ * Judges wallets that are due by time: ends of periods, grants and ladders. Judges all wallets again when the rules change.
+ * Several instances may run at the same time.
+ */
 @Injectable()
 export class DueRanksService implements Due {
   readonly job: Job;

@@ -5,7 +5,7 @@ import type { Grant } from '../standings/ranks.js';
 import { liveGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';
 
-/** Everything that may stand beside the earned rank of a wallet. */
+/** All grants that may apply to a wallet besides its earned rank. */
 @Injectable()
 export class GrantSourcesService {
   constructor(

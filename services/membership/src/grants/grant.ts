@@ -5,7 +5,7 @@ export interface GrantEnd {
   readonly at: Date;
 }
 
-/** A rank given by the operator: a match of another programme's status, or by hand. It always ends, and says why. */
+/** A rank given by the operator: by status match with another programme, or by hand. It always has an end and a reason. */
 export interface TierGrant {
   readonly id: string;
   readonly walletId: string;
@@ -18,7 +18,7 @@ export interface TierGrant {
   readonly proof: string | null;
   readonly madeBy: string;
   readonly madeAt: Date;
-  /** Of a grant by hand: who approved it. */
+  /** Approver of a grant by hand. */
   readonly approvedBy: string;
   readonly revoked: GrantEnd | null;
 }
@@ -30,7 +30,7 @@ export function stateOf(grant: TierGrant, now: Date): GrantState {
   return grant.to <= now ? 'expired' : 'approved';
 }
 
-/** The time in which it lifts the member, or null: not before it was made, not after its revocation. */
+/** The period in which the grant lifts the member: not before its creation, not after its revocation. Null if there is none. */
 export function liveGrant(grant: TierGrant): Grant | null {
   const from = Math.max(grant.from.getTime(), grant.madeAt.getTime());
   const to = Math.min(grant.to.getTime(), grant.revoked?.at.getTime() ?? Infinity);

@@ -10,7 +10,7 @@ import type { TierGrantView, TierGrantsView } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
 import { GrantsService } from './grants.service.js';
 
-/** The operator gives ranks for other reasons than purchases. */
+/** The operator's grants of ranks for other reasons than purchases. */
 @ApiTags('tiers')
 @Controller('v1/operator/tier-grants')
 export class GrantsController {

@@ -19,7 +19,7 @@ export class GrantsRepository {
     await GRANTS.insert(tx, [grant]);
   }
 
-  /** False when the grant was ended already. */
+  /** Ends a grant. Returns false if it had ended already. */
   async end(tx: EntityManager, grantId: string, end: GrantEnd, reason: string): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into tier_grant_end (grant_id, by_whom, at, reason) values ($1, $2, $3, $4)

@@ -26,7 +26,7 @@ export interface GrantRequest {
   readonly proof: string | null;
 }
 
-/** Ranks the operator gives. They stand beside what was earned, end by themselves and are never rewritten. */
+/** Ranks given by the operator. They apply besides the earned rank, end by themselves and are never rewritten. */
 @Injectable()
 export class GrantsService {
   constructor(
@@ -39,7 +39,10 @@ export class GrantsService {
     private readonly approvals: Approvals,
   ) {}
 
-  /** Takes two people: whoever could give a match alone would only have to call it one. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
+  /**
+   * Creates a grant. Every kind needs two people; otherwise one person could call any grant a match. @throws DomainError
+   * `not_found`, `not_for_the_past`, `second_person_needed`
+   */
   async create(request: GrantRequest, client: string, key?: string): Promise<Reply<TierGrantView>> {
     const { walletId } = await this.links.live(request.memberRef);
     const { externalId, ...body } = request;

@@ -4,7 +4,7 @@ import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
 import { RecomputationService } from '../standings/recomputation.service.js';
 
-/** What must hold of ranks, measured now. */
+/** Invariants of ranks, checked on current data. */
 @Injectable()
 export class MembershipInvariantsService implements Invariants {
   constructor(

@@ -22,15 +22,15 @@ interface Move {
   members: number;
 }
 
-/** Numbers of members by rank before and after; nobody is named. */
+/** Numbers of members by rank before and after, without names. */
 export interface Moves {
   members: number;
   atStart: { at: string; moves: Move[] };
-  /** After the first judgement under the new rules, if nothing more is bought. */
+  /** After the first judgement under the new rules, assuming no further purchases. */
   atNextReview: { at: string; moves: Move[] } | null;
 }
 
-/** Says who would move under other ladders. */
+/** Computes which members would move under other ladders. */
 @Injectable()
 export class DryRunService {
   constructor(

@@ -6,12 +6,12 @@ import type { BrandTerms, Conditions, LadderTerms } from './ladder.js';
 const LARGEST_WEIGHT = Decimal.of(10n);
 const LARGEST_MULTIPLIER = Decimal.of(10n);
 const ONE = Decimal.of(1n);
-/** A rolling window is judged every month, so the days of grace must end before the next judgement. */
+/** A rolling window is judged every month, so the grace days must end before the next judgement. */
 const MOST_GRACE = { calendar_year: 90, rolling: 27 } as const;
 
 /**
- * Everything that makes no sense in a ladder, by JSON pointer; empty when it may stand.
- * @param alliance slugs of all brands, to tell whether the top rank can be reached at all
+ * All faults of a ladder, by JSON pointer; empty if it is valid.
+ * @param alliance slugs of all brands, to check whether the top rank can be reached
  */
 export function ladderFaults(ladder: LadderTerms, alliance: readonly string[]): FieldFault[] {
   const faults: FieldFault[] = [];
@@ -85,11 +85,11 @@ function checkBrands(ladder: LadderTerms, wrong: Wrong): void {
     else if (cap <= 0n) wrong(`${at}/cap`, 'out_of_range', 'A weight above 0 requires a cap of at least one credit.');
   };
   Object.entries(ladder.brands).forEach(([brand, terms], i) => check(terms, brand, `/brands/${i}`));
-  // no slug is empty, so this asks for the terms of brands that are not named
+  // no slug is empty, so this selects the terms of unnamed brands
   if (ladder.others !== null) check(ladder.others, '', '/others');
 }
 
-/** Caps that don't sum to the top rank's threshold would make a rank nobody can ever hold. */
+/** Caps below the top rank's threshold in total would make a rank that nobody can hold. */
 function checkReach(ladder: LadderTerms, alliance: readonly string[], wrong: Wrong): void {
   const conditions = ladder.ranks[TOP]?.conditions;
   if (conditions === undefined || conditions.credits === null) return;

@@ -10,7 +10,7 @@ interface JsonRank {
   funder: Rank['funder'];
 }
 
-/** What of a ladder is kept as JSON; number, name and validity have columns of their own. */
+/** The part of a ladder stored as JSON. Number, name and validity have their own columns. */
 export interface StoredTerms {
   window: LadderTerms['window'];
   rounding: LadderTerms['rounding'];

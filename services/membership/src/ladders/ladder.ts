@@ -1,10 +1,10 @@
 import { Decimal } from '#libs/kernel';
 import type { RoundingMode } from '#libs/kernel';
 
-/** Orders of which days count at an instant: this calendar year's, or those of the running month and the N − 1 before it. */
+/** The days whose orders count at an instant: those of this calendar year, or of the current month and the N − 1 months before it. */
 export type Window = { readonly kind: 'calendar_year' } | { readonly kind: 'rolling'; readonly months: number };
 
-/** Most credits that one brand adds to a window: a share of the top rank's threshold, or a number. */
+/** The most credits of one brand in a window: a share of the top rank's threshold, or a number. */
 export type Cap = { readonly share: string } | { readonly credits: bigint };
 
 export interface BrandTerms {
@@ -16,7 +16,7 @@ export interface BrandTerms {
 export const CONDITION_KINDS = ['credits', 'visits', 'brands'] as const;
 export type ConditionKind = (typeof CONDITION_KINDS)[number];
 
-/** What a rank asks for. Absent kinds ask for nothing; `anyOf` of those given must hold, all of them where it is null. */
+/** Requirements of a rank. An absent kind requires nothing. At least `anyOf` of the given ones must hold, or all if it is null. */
 export interface Conditions {
   readonly credits: bigint | null;
   readonly visits: bigint | null;
@@ -29,12 +29,12 @@ export type Funder = 'seller' | 'operator';
 export interface Rank {
   readonly code: string;
   readonly conditions: Conditions;
-  /** Decimal from 1 on: orders of the rank's members earn this many times the base points. */
+  /** Decimal, at least 1: orders of the rank's members earn this many times the base points. */
   readonly earnMultiplier: string;
   readonly funder: Funder;
 }
 
-/** Rules of the tiers without their number: what an operator proposes. */
+/** Rules of the tiers without their number, as proposed by an operator. */
 export interface LadderTerms {
   readonly name: string;
   /** In force in `[validFrom, validTo)`. */
@@ -42,13 +42,13 @@ export interface LadderTerms {
   readonly validTo: Date | null;
   readonly window: Window;
   readonly rounding: Exclude<RoundingMode, 'trunc'>;
-  /** Minor units for one credit at weight 1. */
+  /** Minor units per credit at weight 1. */
   readonly per: bigint;
   readonly graceDays: number;
   /** Highest rank that brands may map their own tiers to. */
   readonly mapUpTo: number;
   readonly brands: Readonly<Record<string, BrandTerms>>;
-  /** Terms of the brands that are not named; null: their orders don't count. */
+  /** Terms of brands that are not named; null: their orders do not count. */
   readonly others: BrandTerms | null;
   /** Four, from the lowest. */
   readonly ranks: readonly Rank[];
@@ -60,10 +60,10 @@ export interface Ladder extends LadderTerms {
 
 export const RANKS = 4;
 export const TOP = RANKS - 1;
-/** The rank of everybody while no ladder is in force. */
+/** Everyone's rank while no ladder is in force. */
 export const NO_LADDER = { code: 'member', earnMultiplier: '1', funder: 'operator' } as const;
 
-/** The ladder in force at an instant; versions never overlap. */
+/** The ladder in force at an instant. Versions never overlap. */
 export function ladderAt<L extends LadderTerms>(ladders: readonly L[], at: number): L | null {
   for (const ladder of ladders) {
     if (ladder.validFrom.getTime() > at) continue;
@@ -72,19 +72,19 @@ export function ladderAt<L extends LadderTerms>(ladders: readonly L[], at: numbe
   return null;
 }
 
-/** Number of the rules: ladders are only added and their open ends only set, so that it grows with every change. */
+/** Number of the rules. Ladders are only added and only their open ends are set, so the number grows with every change. */
 export function rulesNumber(ladders: readonly LadderTerms[]): number {
   return ladders.length + ladders.filter(({ validTo }) => validTo !== null).length;
 }
 
-/** The terms of a brand, or null where its orders don't count. */
+/** The terms of a brand, or null if its orders do not count. */
 export function termsOf(ladder: LadderTerms, brand: string): BrandTerms | null {
   return (Object.hasOwn(ladder.brands, brand) ? ladder.brands[brand] : undefined) ?? ladder.others;
 }
 
 const caps = new WeakMap<LadderTerms, Map<string, bigint | null>>();
 
-/** Most credits of a brand in one window, or null for no bound. A share is rounded down: in doubt the brand buys less. */
+/** The most credits of a brand in one window, or null for no limit. A share is rounded down. */
 export function capOf(ladder: LadderTerms, brand: string): bigint | null {
   let known = caps.get(ladder);
   if (known === undefined) caps.set(ladder, (known = new Map<string, bigint | null>()));

@@ -3,7 +3,7 @@ import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, points, price, list, maybe, optional, instant } = shape;
 
-// one of the two
+// exactly one of the two
 const CAP = named('CreditCap', { share: optional(price), credits: optional(points) });
 const WEIGHED = { weight: price, cap: maybe(CAP) };
 const MOVES = named('TierMoves', { at: instant, moves: list(object({ from: whole, to: whole, members: whole })) });
@@ -45,7 +45,10 @@ export const LADDER_MOVES = named('TierLadderMoves', {
 
 const CONDITIONS = { credits: null, visits: null, brands: null, anyOf: null };
 
-/** What an operator sends: one credit a yuan, half of that at one brand, no brand above three fifths of the top rank. */
+/**
+ * Example of an operator's request: one credit per yuan, half of that at one brand, at most three fifths of the top rank from one
+ * brand.
+ */
 export const PROPOSAL_EXAMPLE = {
   name: '2027',
   validFrom: '2027-01-01T00:00:00+08:00',

@@ -153,7 +153,7 @@ function rankFrom({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
   };
 }
 
-/** The rules a body proposes. */
+/** Converts a request body to rules. */
 export function ladderTermsFrom(body: LadderDto): LadderTerms {
   return {
     name: body.name,

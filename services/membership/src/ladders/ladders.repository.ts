@@ -4,7 +4,7 @@ import { storedTerms, termsFromStored } from './ladder-document.js';
 import type { Ladder } from './ladder.js';
 import { LADDERS } from './ladders.tables.js';
 
-/** Whoever decides ranks holds this shared, whoever changes the rules holds it alone. */
+/** Decisions on ranks take this lock shared, changes of the rules take it exclusively. */
 const RULES_LOCK = 4_204_001;
 
 @Injectable()

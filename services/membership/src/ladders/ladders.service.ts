@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Ladder } from './ladder.js';
 import { LaddersRepository } from './ladders.repository.js';
 
-/** The ladders, for those that decide by them. */
+/** The ladders, for features that decide by them. */
 @Injectable()
 export class LaddersService {
   constructor(private readonly repository: LaddersRepository) {}
@@ -12,7 +12,7 @@ export class LaddersService {
     return this.repository.all(tx);
   }
 
-  /** The ladders, which nobody changes before the transaction ends. */
+  /** The ladders, locked against changes until the transaction ends. */
   async held(tx: EntityManager): Promise<Ladder[]> {
     await this.repository.lockShared(tx);
     return this.repository.all(tx);

@@ -15,7 +15,7 @@ import type { Ladder, LadderTerms } from './ladder.js';
 import { LaddersRepository } from './ladders.repository.js';
 import type { LadderView } from './ladders.answers.js';
 
-/** The highest multiplier that one person alone may bring into force. */
+/** The highest multiplier that one client can bring into force without a second person. */
 const MULTIPLIER_ALONE = Decimal.parse('2');
 
 export interface Proposal {
@@ -24,7 +24,7 @@ export interface Proposal {
   readonly supersedes: number | null;
 }
 
-/** Brings new rules into force, for the future only wherever ranks were decided by others. */
+/** Brings new rules into force. Where ranks were decided by other rules, only for the future. */
 @Injectable()
 export class ProposeLadderService {
   private readonly log = new Logger(ProposeLadderService.name);
@@ -65,14 +65,14 @@ export class ProposeLadderService {
     return outcome;
   }
 
-  /** By other rules everybody is judged anew, batch by batch; that need not wait for the next look. */
+  /** Judges all wallets again after a change of the rules, in batches, without waiting for the next scheduled run. */
   private judgeAll(): void {
     this.due.job.run().catch((error: unknown) => {
       this.log.warn(error);
     });
   }
 
-  /** Who would move, without a trace. @throws DomainError as {@link propose} does */
+  /** The members who would move; stores nothing. @throws DomainError as {@link propose} does */
   async tryOut(proposal: Proposal): Promise<Moves> {
     await this.check(proposal.terms);
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
@@ -118,7 +118,7 @@ export class ProposeLadderService {
     if (faults.length > 0) fail('ladder_invalid', { errors: faults });
   }
 
-  /** All ladders as they would be with the new one. */
+  /** All ladders including the proposed one. */
   private place(ladders: readonly Ladder[], { terms, supersedes }: Proposal): Ladder[] {
     let others = [...ladders];
     if (supersedes !== null) {

@@ -8,7 +8,7 @@ import { MapSourcesService } from '../maps/map-sources.service.js';
 import { StandingsService } from '../standings/standings.service.js';
 import { LinksRepository } from './links.repository.js';
 
-/** Keeps who is whose member. A brand's own tier lasts no longer than the member's link with it. */
+/** Stores member links. A brand's own tier ends with the member's link to the brand. */
 @Controller()
 export class LinksConsumer {
   constructor(
@@ -22,7 +22,7 @@ export class LinksConsumer {
   async handle(@Payload() batch: EventBatch): Promise<void> {
     const ended = (await takeLinks(batch, this.links)).filter(({ active }) => !active);
     if (ended.length === 0) return;
-    // the member may have come back under another reference before this end was heard of
+    // the member may have returned under another reference before this end arrived
     const live = await this.repository.live(batch.tx, ended);
     const gone = ended.filter(({ brand, walletId }) => !live.has(`${brand} ${walletId}`));
     await this.standings.evaluate(batch.tx, await this.maps.forget(batch.tx, gone));

@@ -4,7 +4,7 @@ import type { MemberLink } from '#libs/directory';
 
 @Injectable()
 export class LinksRepository {
-  /** Which of these brands and wallets are still tied by a live link, as `brand wallet`. */
+  /** Which of these brands and wallets still have a live link, as `brand wallet`. */
   async live(tx: EntityManager, pairs: readonly Pick<MemberLink, 'brand' | 'walletId'>[]): Promise<Set<string>> {
     const rows: { pair: string }[] = await tx.query(
       `select distinct p.brand || ' ' || p.wallet as pair from unnest($1::text[], $2::text[]) as p (brand, wallet)

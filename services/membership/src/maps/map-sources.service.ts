@@ -5,7 +5,7 @@ import { mappedGrants } from './mapped.js';
 import type { TierReport } from './mapped.js';
 import { MapsRepository } from './maps.repository.js';
 
-/** What the brands' own tiers come to. */
+/** Grants that follow from the brands' own tiers. */
 @Injectable()
 export class MapSourcesService {
   constructor(private readonly repository: MapsRepository) {}
@@ -20,8 +20,8 @@ export class MapSourcesService {
   }
 
   /**
-   * Members whose link with a brand ended hold none of its tiers. The end was stamped by another clock, so that what counts is
-   * that it was told after the brand's last word. Names the wallets that this may change.
+   * Removes a brand's tiers from members whose link with it ended. The end was stamped by another clock, so it counts if it arrived
+   * after the brand's last report. Returns the wallets that may change.
    */
   async forget(
     tx: EntityManager,

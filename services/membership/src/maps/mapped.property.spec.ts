@@ -27,7 +27,7 @@ const aReport = fc.record({
   days: end,
 });
 
-/** What a person at the desk would say: the brand's newest word before noon of that day, and what its maps make of it. */
+/** The rule in plain terms: the brand's newest report before noon of that day, mapped by its maps. */
 function ranksAtNoon(n: number, reports: readonly TierReport[], maps: readonly TierMap[]): number[] {
   const noon = new Date(day(n).getTime() + 43_200_000);
   return ['aurora', 'birch'].flatMap((brand) => {

@@ -1,6 +1,6 @@
 import type { Grant } from '../standings/ranks.js';
 
-/** From when to when a brand's own tier stands for a rank of the alliance. */
+/** Maps a brand's own tier to a rank of the alliance, for a period. */
 export interface TierMap {
   readonly id: string;
   readonly brand: string;
@@ -10,7 +10,7 @@ export interface TierMap {
   readonly validTo: Date | null;
 }
 
-/** A brand says which of its own tiers a member holds; null: none. It holds until the brand's next word. */
+/** A brand's report of a member's own tier; null: none. It is valid until the brand's next report. */
 export interface TierReport {
   readonly brand: string;
   readonly walletId: string;
@@ -19,7 +19,7 @@ export interface TierReport {
   readonly until: Date | null;
 }
 
-/** The grants that a wallet's reports, in the order in which they were told, come to under the maps. */
+/** The grants that follow from a wallet's reports, in order of arrival, under the maps. */
 export function mappedGrants(reports: readonly TierReport[], maps: readonly TierMap[]): Grant[] {
   const grants: Grant[] = [];
   const byBrand = new Map<string, TierReport[]>();

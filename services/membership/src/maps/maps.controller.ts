@@ -9,7 +9,7 @@ import type { TierMapView, TierMapsView } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
 import { MapsService } from './maps.service.js';
 
-/** What a brand's own tiers stand for in the alliance. */
+/** Maps from brands' own tiers to ranks of the alliance. */
 @ApiTags('tiers')
 @Controller('v1/tier-maps')
 export class MapsController {

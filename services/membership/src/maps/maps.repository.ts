@@ -6,7 +6,7 @@ import { MAPS, REPORTS } from './maps.tables.js';
 
 @Injectable()
 export class MapsRepository {
-  /** One at a time for a brand, so that overlaps are seen. */
+  /** Serializes changes of a brand's maps, so that overlaps are detected. */
   async lock(tx: EntityManager, brand: string): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('tier_map ' || $1, 0))`, [brand]);
   }
@@ -27,12 +27,12 @@ export class MapsRepository {
     await REPORTS.insert(tx, reports);
   }
 
-  /** In the order in which the brands said them. */
+  /** Reports in their order of arrival. */
   reportsOf(tx: EntityManager, wallets: readonly string[]): Promise<TierReport[]> {
     return REPORTS.query(tx, 'select * from tier_report where wallet_id = any($1::text[]) order by seq', [wallets]);
   }
 
-  /** Wallets that this brand ever gave this tier. */
+  /** Wallets that ever had this tier at this brand. */
   async holders(tx: EntityManager, brand: string, brandTier: string): Promise<string[]> {
     const rows: { wallet_id: string }[] = await tx.query(
       'select distinct wallet_id from tier_report where brand = $1 and brand_tier = $2',

@@ -15,7 +15,7 @@ import type { TierMapView } from './maps.answers.js';
 
 export type NewMap = Omit<TierMap, 'id'>;
 
-/** Brands say what their own tiers stand for, and who holds them. */
+/** Maps of brands' own tiers, and brands' reports of the members who hold them. */
 @Injectable()
 export class MapsService {
   constructor(
@@ -55,7 +55,10 @@ export class MapsService {
     return maps.map(mapDocument);
   }
 
-  /** A brand's word on a member's own tier, from now on. @throws DomainError `not_found`, `tier_unmapped`, `not_for_the_past` */
+  /**
+   * Records a brand's report of a member's own tier, from now on. @throws DomainError `not_found`, `tier_unmapped`,
+   * `not_for_the_past`
+   */
   async report(brand: string, memberRef: string, brandTier: string | null, until: Date | null): Promise<void> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     const now = this.clock.now();

@@ -3,10 +3,10 @@ import type { ConditionKind, LadderTerms } from '../ladders/ladder.js';
 import type { Item } from '../credits/credits.js';
 import type { DayRange } from './window.js';
 
-/** What a window holds, capped brand by brand. */
+/** The content of a window, capped by brand. */
 export type Measure = Readonly<Record<ConditionKind, bigint>>;
 
-/** How a condition of a rank stands. */
+/** State of a rank's condition. */
 export interface ConditionState {
   readonly kind: ConditionKind;
   readonly needed: bigint;
@@ -19,7 +19,7 @@ interface Cell {
   orders: number;
 }
 
-/** Credits and orders of a wallet by day and brand: all that judging a rank ever looks at. */
+/** Credits and orders of a wallet by day and brand: the only input for judging ranks. */
 export class Days {
   private readonly days = new Map<string, Map<string, Cell>>();
 
@@ -49,12 +49,12 @@ export class Days {
     this.put(item.day, item.brand, item.credits, item.orders);
   }
 
-  /** Forgets days before this one: no window reaches them any more. */
+  /** Removes days before this one, which no window contains any more. */
   forgetBefore(day: string): void {
     for (const known of this.days.keys()) if (known < day) this.days.delete(known);
   }
 
-  /** A visit is a day at a brand, however many receipts it left. */
+  /** Content of a window. A visit is a day at a brand, regardless of the number of receipts. */
   measure(ladder: LadderTerms, range: DayRange): Measure {
     const credits = new Map<string, bigint>();
     let visits = 0n;
@@ -89,7 +89,7 @@ export class Days {
   }
 }
 
-/** The conditions of a rank against what there is. */
+/** The conditions of a rank, compared with the content of a window. */
 export function conditionsOf(ladder: LadderTerms, rank: number, measure: Measure): ConditionState[] {
   const conditions = ladder.ranks[rank]?.conditions;
   if (conditions === undefined) return [];

@@ -7,7 +7,7 @@ import { dayOf, monthsBefore, nextReview, windowEnding, windowOf } from './windo
 
 export type StepCause = 'purchase' | 'ladder' | 'review' | 'no_ladder';
 
-/** One change of the earned rank, with the rules and figures that decided it. */
+/** One change of the earned rank, with the rules and figures behind it. */
 export interface Step {
   readonly at: number;
   readonly rank: number;
@@ -18,11 +18,11 @@ export interface Step {
 
 /** A wallet's earned rank as of an instant. */
 export interface Earned {
-  /** The last instant at which something was taken into account. */
+  /** The time of the last fact or rule that was applied. */
   readonly asOf: number;
   readonly rank: number;
   readonly days: Days;
-  /** Since the beginning, oldest first. */
+  /** All changes, oldest first. */
   readonly steps: readonly Step[];
 }
 
@@ -31,8 +31,8 @@ export function unearned(): Earned {
 }
 
 /**
- * Carries an earned rank forward. Items must lie after `from.asOf` and be sorted; those later than `until` are left out.
- * Up at once; down only where a period is judged, and then by one rank.
+ * Advances an earned rank in time. Items must be after `from.asOf` and sorted; items after `until` are ignored. The rank rises
+ * immediately; it only drops when a period is judged, and then by one rank.
  */
 export function advance(
   from: Earned,
@@ -48,7 +48,7 @@ export function advance(
     const next = item === undefined || item.at > until ? Infinity : item.at;
     walk.passTime(Math.min(next, until));
     if (next === Infinity) break;
-    // at one instant purchases come before what was given back, in whatever order they are told
+    // at one instant purchases precede returns, in whatever order they arrive
     const first = i;
     while (items[i]?.at === next) i += 1;
     const same = items.slice(first, i);
@@ -79,11 +79,11 @@ class Walk {
     this.edges = [...new Set(edges)].filter((edge) => edge !== Infinity).sort((a, b) => a - b);
   }
 
-  /** Judgements first, then changes of the ladder, both up to and with `to`. */
+  /** Applies judgements first, then changes of the ladder, both up to and including `to`. */
   passTime(to: number): void {
     for (;;) {
       const edge = this.edges.find((at) => at > this.cursor && at <= to) ?? Infinity;
-      // below the lowest rank nobody falls, and before the first ladder there is no period
+      // nobody falls below the lowest rank, and before the first ladder there is no period
       const review = this.rank === 0 ? null : nextReview(this.ladders, this.cursor, this.zone);
       const reviewAt = review === null || review.at > to ? Infinity : review.at;
       const at = Math.min(edge, reviewAt);
@@ -107,7 +107,7 @@ class Walk {
     return { asOf: this.cursor, rank: this.rank, days: this.days, steps: this.steps };
   }
 
-  /** Two ladders may have a judgement at one instant; they take one rank at most together. */
+  /** Two ladders may have a judgement at the same instant; together they lower the rank by one at most. */
   private judgeAll(at: number): void {
     const review = nextReview(this.ladders, at - 1, this.zone);
     if (review === null || review.at !== at || this.rank === 0) return;
@@ -115,7 +115,7 @@ class Walk {
     const ended = this.days.measure(ladder, windowEnding(ladder.window, endDay));
     if (qualifies(ladder, ended) >= this.rank) return;
     const current = ladderAt(this.ladders, at);
-    // what was bought in the days of grace, and everything under new rules, speaks for the member too
+    // purchases in the grace days, and everything under new rules, count in the member's favour too
     if (current !== null) {
       const running = this.days.measure(current, windowOf(current.window, dayOf(at, this.zone)));
       if (qualifies(current, running) >= this.rank) return;
@@ -134,12 +134,12 @@ class Walk {
   }
 }
 
-/** Drops what no judgement under these ladders can look at any more, so that a state stays small. */
+/** Removes data that no judgement under these ladders can need, to keep the state small. */
 export function pruned(earned: Earned, ladders: readonly Ladder[], zone: string): Earned {
   if (earned.asOf === -Infinity) return earned;
   const longest = Math.max(12, ...ladders.map(({ window }) => (window.kind === 'rolling' ? window.months : 12)));
   const days = earned.days.copy();
-  // the longest window, the period that is still in its days of grace, and a month to spare
+  // the longest window, the period in its grace days, and a spare month
   days.forgetBefore(monthsBefore(dayOf(earned.asOf, zone), longest + 16));
   return { ...earned, days };
 }
@@ -157,7 +157,7 @@ interface Stored {
   }[];
 }
 
-/** As text, for keeping. */
+/** Serializes a state as text. */
 export function writeEarned(earned: Earned): string {
   const stored: Stored = {
     asOf: earned.asOf === -Infinity ? null : earned.asOf,

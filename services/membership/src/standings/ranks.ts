@@ -2,7 +2,7 @@ import { ladderAt, NO_LADDER } from '../ladders/ladder.js';
 import type { Funder, Ladder } from '../ladders/ladder.js';
 import type { Earned } from './earned.js';
 
-/** A rank given for other reasons than purchases, live in `[from, to)`. It never overwrites what was earned. */
+/** A rank given for other reasons than purchases, valid in `[from, to)`. It never overwrites the earned rank. */
 export interface Grant {
   readonly id: string;
   readonly source: 'mapped' | 'match' | 'manual';
@@ -21,7 +21,7 @@ export interface RankTerms {
   readonly funder: Funder;
 }
 
-/** The rank that counts from an instant on (milliseconds), until the next step. */
+/** The effective rank from an instant (milliseconds) until the next step. */
 export interface RankStep extends RankTerms {
   readonly since: number;
 }
@@ -39,7 +39,7 @@ export function isLive(grant: Grant, t: number): boolean {
   return grant.from <= t && (grant.to === null || grant.to > t);
 }
 
-/** The rank that counts: the higher of the earned one and the live grants. */
+/** The effective rank: the highest of the earned rank and the live grants. */
 export function rankAt(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number): number {
   if (ladderAt(ladders, t) === null) return 0;
   let rank = earnedAt(earned, t);
@@ -47,7 +47,7 @@ export function rankAt(earned: Earned, ladders: readonly Ladder[], grants: reado
   return rank;
 }
 
-/** The rank at an instant with the terms of the ladder in force. `earned` must have been carried to `t`. */
+/** The rank at an instant with the terms of the ladder in force. `earned` must have been advanced to `t`. */
 export function termsAt(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number): RankTerms {
   const ladder = ladderAt(ladders, t);
   if (ladder === null) {
@@ -77,7 +77,7 @@ function edgesUntil(earned: Earned, ladders: readonly Ladder[], grants: readonly
   return [...edges].filter((at) => at <= t).sort((a, b) => a - b);
 }
 
-/** Every rank up to `t`, oldest first. Before the first step, and where there is none, it is the lowest, which everyone has. */
+/** Every rank up to `t`, oldest first. Before the first step, or without steps, it is the lowest rank, which everyone has. */
 export function stepsUntil(
   earned: Earned,
   ladders: readonly Ladder[],
@@ -95,7 +95,7 @@ export function stepsUntil(
   return steps;
 }
 
-/** Whether an order would be treated otherwise. The lowest rank is the same under every ladder. */
+/** Whether an order would be treated differently. The lowest rank is the same under every ladder. */
 function differs(a: RankTerms, b: RankTerms): boolean {
   if (a.rank !== b.rank) return true;
   if (a.rank === 0) return false;
@@ -107,7 +107,7 @@ function differs(a: RankTerms, b: RankTerms): boolean {
   );
 }
 
-/** Since when the rank of the last step has been held, under whatever terms; null without any. */
+/** The start of the last step's rank, under any terms; null without steps. */
 export function heldSince(steps: readonly RankStep[]): number | null {
   let since: number | null = null;
   for (const step of [...steps].reverse()) {
@@ -117,7 +117,7 @@ export function heldSince(steps: readonly RankStep[]): number | null {
   return since;
 }
 
-/** How many steps from the first on are the same in both. */
+/** Number of equal steps at the start of both. */
 export function agreement(a: readonly RankStep[], b: readonly RankStep[]): number {
   const first = a.findIndex((step, i) => {
     const other = b[i];

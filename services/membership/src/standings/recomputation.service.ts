@@ -15,13 +15,13 @@ const BATCH = 500;
 
 export interface Differences {
   readonly wallets: number;
-  /** Wallets whose kept credits are not Σ orders − returns. */
+  /** Wallets whose stored credits are not Σ orders − returns. */
   readonly credits: readonly string[];
-  /** Wallets whose kept rank does not follow from the facts. */
+  /** Wallets whose stored rank does not follow from the facts. */
   readonly ranks: readonly string[];
 }
 
-/** Makes standings again from nothing but the facts and compares them with what is kept. */
+/** Recomputes standings from the facts alone and compares them with the stored ones. */
 @Injectable()
 export class RecomputationService {
   constructor(
@@ -45,7 +45,7 @@ export class RecomputationService {
       const histories = await this.facts.histories(tx, names);
       const grants = await this.grants.of(tx, names);
       for (const row of page) {
-        // nothing is claimed of a wallet that waits to be judged, by these rules or at all
+        // wallets that wait to be judged, or to be judged again, are not compared
         if (row.state === null || row.evaluatedAt === null || row.rules !== rules) continue;
         wallets += 1;
         const { orders, returns } = histories.get(row.walletId) ?? { orders: [], returns: [] };
@@ -69,7 +69,7 @@ export class RecomputationService {
     return { wallets, credits, ranks };
   }
 
-  /** Wallets whose rank is not what the last decision about it says. */
+  /** Wallets whose rank differs from their last decision. */
   undecided(tx: EntityManager): Promise<string[]> {
     return this.repository.undecided(tx);
   }

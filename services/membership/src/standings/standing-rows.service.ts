@@ -2,17 +2,17 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { StandingsRepository } from './standings.repository.js';
 
-/** Who has a standing and when it is judged next, for features that change what standings follow from. */
+/** Rows of standings and their next judgement, for features that change the inputs of standings. */
 @Injectable()
 export class StandingRowsService {
   constructor(private readonly repository: StandingsRepository) {}
 
-  /** These wallets are to be judged at an instant, if not before. */
+  /** Schedules these wallets to be judged at an instant or earlier. */
   judgeAt(tx: EntityManager, wallets: readonly string[], at: Date): Promise<void> {
     return this.repository.bringForward(tx, wallets, at);
   }
 
-  /** Wallets after one of them, in order. */
+  /** Wallets after `last`, in order. */
   async walletsAfter(tx: EntityManager, last: string, limit: number): Promise<string[]> {
     return (await this.repository.page(tx, last, limit)).map(({ walletId }) => walletId);
   }

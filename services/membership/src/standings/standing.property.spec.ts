@@ -20,7 +20,7 @@ const BRANDS = ['aurora', 'birch', 'crest'];
 const instant = fc
   .oneof(
     fc.integer({ min: START, max: END }),
-    // the edges that go wrong: new years, month ends and the leap day, by every zone
+    // risky edges: new years, month ends and the leap day, in every zone
     fc
       .constantFrom(
         '2028-02-29T12:00:00Z',

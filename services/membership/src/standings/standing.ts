@@ -15,13 +15,13 @@ export interface History {
   readonly returns: readonly ReturnFact[];
 }
 
-/** Everything a member may know about the rank. */
+/** All information on a member's rank. */
 export interface Standing extends RankTerms {
   readonly since: number | null;
   readonly earnedRank: number;
-  /** The first instant at which the rank could be lowered; null where nothing can. */
+  /** The first instant at which the rank could drop; null if it cannot. */
   readonly until: number | null;
-  /** When it will drop if nothing more is bought; null for never. */
+  /** The time of the drop if there are no further purchases; null: never. */
   readonly dropsAt: number | null;
   readonly measure: Measure;
   readonly next: {
@@ -38,10 +38,10 @@ export interface Standing extends RankTerms {
 }
 
 const NOTHING: Measure = { credits: 0n, visits: 0n, brands: 0n };
-/** Judgements looked ahead: enough for the longest rolling window and every rank below. */
+/** Judgements to look ahead: enough for the longest rolling window and every rank below. */
 const HORIZON = 80;
 
-/** The whole truth from the facts alone. Whatever the order in which they were told, the answer is the same. */
+/** The standing computed from the facts alone, independent of their order of arrival. */
 export function standingAt(
   history: History,
   ladders: readonly Ladder[],
@@ -53,13 +53,13 @@ export function standingAt(
   return explained(advance(unearned(), items, ladders, t, zone), ladders, grants, t, zone);
 }
 
-/** What the running window of the ladder in force holds. */
+/** Content of the current window of the ladder in force. */
 export function measureAt(earned: Earned, ladders: readonly Ladder[], t: number, zone: string): Measure {
   const ladder = ladderAt(ladders, t);
   return ladder === null ? NOTHING : earned.days.measure(ladder, windowOf(ladder.window, dayOf(t, zone)));
 }
 
-/** The next instant after `t` at which the rank may change by time alone; Infinity for never. */
+/** The next instant after `t` at which the rank may change through time alone; Infinity: never. */
 export function nextDue(
   earned: Earned,
   ladders: readonly Ladder[],
@@ -75,7 +75,7 @@ export function nextDue(
   return Math.min(...edges.filter((at) => at > t), Infinity);
 }
 
-/** The rank with all that explains it. `earned` must have been carried to `t`. */
+/** The rank with all of its explanation. `earned` must have been advanced to `t`. */
 export function explained(
   earned: Earned,
   ladders: readonly Ladder[],
@@ -108,7 +108,7 @@ export function explained(
   };
 }
 
-/** What the next judgement will ask for, against what its window holds by now. */
+/** Requirements of the next judgement, compared with the current content of its window. */
 function keepsOf(earned: Earned, ladders: readonly Ladder[], t: number, zone: string, rank: number): Standing['keeps'] {
   const review = rank === 0 ? null : nextReview(ladders, t, zone);
   if (review === null) return null;
@@ -120,7 +120,7 @@ function keepsOf(earned: Earned, ladders: readonly Ladder[], t: number, zone: st
   };
 }
 
-/** Looks ahead as if nothing more were bought. */
+/** Looks ahead, assuming no further purchases. */
 function endsOf(
   earned: Earned,
   ladders: readonly Ladder[],
@@ -135,7 +135,7 @@ function endsOf(
   for (let x = t, i = 0; i < HORIZON; i += 1) {
     const next = nextDue(state, ladders, grants, x, zone);
     if (next === Infinity) return { until, dropsAt: null };
-    // other rules and grants that begin or end take nothing; only a judgement that no grant outweighs might
+    // changed rules and grants lower nothing; only a judgement without an equal or higher grant can
     const judged = nextReview(ladders, next - 1, zone)?.at === next;
     if (judged && !grants.some((grant) => grant.rank >= rank && isLive(grant, next))) until ??= next;
     state = advance(state, [], ladders, next, zone);

@@ -5,7 +5,7 @@ import type { Decision, StandingRow } from './standings.tables.js';
 
 @Injectable()
 export class StandingsRepository {
-  /** The rows of these wallets, made where there are none, locked in one order by everybody. */
+  /** The rows of these wallets, created if missing. All callers lock them in the same order. */
   async lock(tx: EntityManager, wallets: readonly string[]): Promise<StandingRow[]> {
     await tx.query(
       'insert into standing (wallet_id) select w from unnest($1::text[]) w order by w on conflict (wallet_id) do nothing',
@@ -41,7 +41,7 @@ export class StandingsRepository {
     return tx.find(DECISIONS, { where: { walletId }, order: { version: 'asc' } });
   }
 
-  /** Wallets to be judged because of the time or of other rules; those that another instance works on are left to it. */
+  /** Wallets to judge because of the time or changed rules. Skips wallets locked by another instance. */
   async due(tx: EntityManager, now: Date, rules: number, limit: number): Promise<string[]> {
     const take = async (which: string, than: Date | number, most: number): Promise<string[]> => {
       const found: { wallet_id: string }[] = await tx.query(
@@ -55,7 +55,7 @@ export class StandingsRepository {
     return [...new Set([...late, ...(await take('rules < $1 order by rules', rules, limit - late.length))])];
   }
 
-  /** How many there are of them, up to a limit. */
+  /** Counts them, up to a limit. */
   async countDue(tx: EntityManager, now: Date, rules: number, limit: number): Promise<number> {
     const [row]: { wallets: bigint }[] = await tx.query(
       `select (select count(*) from (select from standing where due_at <= $1 limit $3) t)
@@ -76,7 +76,7 @@ export class StandingsRepository {
     ]);
   }
 
-  /** Wallets whose kept rank is not what its last decision says. */
+  /** Wallets whose stored rank differs from their last decision. */
   async undecided(tx: EntityManager): Promise<string[]> {
     const found: { wallet_id: string }[] = await tx.query(`
       select s.wallet_id from standing s

@@ -30,10 +30,10 @@ interface Judged {
   readonly event: OutboxEvent<typeof TierChangedSchema> | null;
 }
 
-/** Ranks that an event tells: more than anybody gets in sixteen years of monthly judgements. */
+/** The most ranks in one event; a member cannot exceed it in sixteen years of monthly judgements. */
 const MOST_STEPS = 200;
 
-/** Judges wallets and tells the network of ranks that changed. */
+/** Judges wallets and publishes changed ranks. */
 @Injectable()
 export class StandingsService {
   constructor(
@@ -47,8 +47,8 @@ export class StandingsService {
   ) {}
 
   /**
-   * Judges these wallets as of now. Only what is fresh is added to the state that is kept; where something fresh lies
-   * before what was taken into account already, the wallet is judged from all its facts.
+   * Judges these wallets as of now. Only new facts are added to the stored state. If a new fact is older than the state, the wallet
+   * is judged again from all of its facts.
    */
   async evaluate(tx: EntityManager, wallets: readonly string[], fresh: Fresh | null = null): Promise<void> {
     if (wallets.length === 0) return;
@@ -86,7 +86,7 @@ export class StandingsService {
     );
   }
 
-  /** Judges what time and other rules have made due; the number of wallets that were. */
+  /** Judges wallets that are due by time or changed rules. Returns how many. */
   async evaluateDue(tx: EntityManager, limit: number): Promise<number> {
     const rules = rulesNumber(await this.ladders.held(tx));
     const wallets = await this.repository.due(tx, this.clock.now(), rules, limit);
@@ -94,13 +94,13 @@ export class StandingsService {
     return wallets.length;
   }
 
-  /** How many wallets wait for that, up to a limit. */
+  /** Counts the wallets to judge, up to a limit. */
   async countDue(tx: EntityManager, limit: number): Promise<number> {
     const rules = rulesNumber(await this.ladders.all(tx));
     return this.repository.countDue(tx, this.clock.now(), rules, limit);
   }
 
-  /** Everything about a wallet's rank right now, whether or not the worker has been there. */
+  /** The current standing of a wallet with its explanation, even if the worker has not judged it yet. */
   async explain(tx: EntityManager, walletId: string): Promise<Standing> {
     const ladders = await this.ladders.all(tx);
     const now = this.clock.now().getTime();
@@ -137,7 +137,7 @@ export class StandingsService {
   ): Judged {
     const { zone } = this.config;
     const earned = advance(from, items, ladders, now, zone);
-    // another service's clock may be ahead of ours: what lies ahead is taken up when its time has come
+    // another service's clock may be ahead: future items are applied when their time has come
     const ahead = Math.min(...items.filter(({ at }) => at > now).map(({ at }) => at), Infinity);
     const due = Math.min(ahead, nextDue(earned, ladders, grants, now, zone));
     const steps = stepsUntil(earned, ladders, grants, now);
@@ -156,8 +156,8 @@ export class StandingsService {
   }
 
   /**
-   * A decision for each step that the network has not been told of, however many pass at once. Where facts that came late only
-   * take steps back, one decision says which rank it is.
+   * Records a decision for each unpublished step, even if several pass at once. If late facts only remove steps, one decision states
+   * the resulting rank.
    */
   private decide(
     row: StandingRow,
@@ -172,7 +172,7 @@ export class StandingsService {
     const measure = measureAt(earned, ladders, now, this.config.zone);
     const decision = (step: RankStep | null, from: number): Omit<Decision, 'version'> => {
       const at = step?.since ?? now;
-      // the last one at an instant is what it came to
+      // the last change at an instant is the result
       const cause = earned.steps.findLast((other) => other.at === at);
       return {
         walletId: row.walletId,
@@ -191,7 +191,7 @@ export class StandingsService {
         decidedAt: new Date(now),
       };
     };
-    // of two at one instant the later one stands alone in the history; it began where the earlier one had led
+    // of two steps at one instant the history keeps the later one; it starts from the rank the earlier one led to
     const replaced = row.steps[same]?.since === steps[same]?.since ? row.steps[same] : undefined;
     const before = (i: number): number => (i === same ? replaced?.rank : undefined) ?? steps[i - 1]?.rank ?? 0;
     const fresh = steps.slice(same).map((step, i) => decision(step, before(same + i)));
@@ -200,7 +200,7 @@ export class StandingsService {
   }
 }
 
-/** The state that is kept, if it was made by the rules that are in force. */
+/** The stored state, if it was computed by the rules in force. */
 function keptOf(row: StandingRow, ladders: readonly Ladder[]): Earned | null {
   return row.state === null || row.rules !== rulesNumber(ladders) ? null : readEarned(row.state);
 }

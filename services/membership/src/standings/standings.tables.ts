@@ -5,20 +5,20 @@ import type { TierDecisionView } from './tiers.answers.js';
 
 export const STANDINGS = defineTable('standing', {
   walletId: key(text()),
-  /** Of the last step. */
+  /** Rank of the last step. */
   rank: smallint(),
-  /** Every rank told to the network, oldest first. */
+  /** Every published rank, oldest first. */
   steps: json<readonly RankStep[]>(),
   version: bigint(),
-  /** The earned rank carried to `evaluatedAt`; null: to be made from the facts. */
+  /** The earned rank advanced to `evaluatedAt`; null: to be computed from the facts. */
   state: orNull(text()),
-  /** Number of the rules that it was judged by. */
+  /** Number of the rules it was judged by. */
   rules: integer(),
   evaluatedAt: orNull(timestamptz()),
   dueAt: orNull(timestamptz()),
 });
 
-/** What is kept of a wallet's standing. */
+/** The stored standing of a wallet. */
 export type StandingRow = RowOf<typeof STANDINGS>;
 
 export const DECISIONS = defineTable('tier_decision', {
@@ -33,5 +33,5 @@ export const DECISIONS = defineTable('tier_decision', {
   decidedAt: timestamptz(),
 });
 
-/** One change of the effective rank, with what decided it. */
+/** One change of the effective rank, with its reasons. */
 export type Decision = RowOf<typeof DECISIONS>;

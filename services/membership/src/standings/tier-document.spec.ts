@@ -53,7 +53,7 @@ it('tells a brand months of the alliance’s zone, and of visits and brands whet
     },
     earnMultiplier: '1.1',
   });
-  // a day of grace into the month counts as that month
+  // grace that ends one day into a month counts as that month
   expect(brandTier('mb_1', { ...standing, until: at('2027-01-10T16:00:00Z') }, ZONE)).toMatchObject({
     until: '2027-01',
   });

@@ -9,12 +9,12 @@ import type {
   TierView,
 } from './tiers.answers.js';
 
-/** An instant on the wire. */
+/** Formats an instant for the wire. */
 export function instantText(at: number | null): string | null {
   return at === null ? null : formatInstant(new Date(at));
 }
 
-/** What the rules ask for, by kind. */
+/** Requirements of the rules, by kind. */
 function conditions(states: readonly ConditionState[]): TierInFullConditions {
   return Object.fromEntries(states.map((state) => [state.kind, inFull(state)]));
 }
@@ -23,7 +23,7 @@ function inFull({ needed, have, missing }: ConditionState): TierConditionView {
   return { needed: pointsToJson(needed), have: pointsToJson(have), missing: pointsToJson(missing) };
 }
 
-/** How often and at how many brands a member buys is no brand's business, only whether it is enough. */
+/** Conditions as brands see them: only whether visits and brands are enough, never their numbers. */
 function forBrands(states: readonly ConditionState[]): TierConditionsView {
   return Object.fromEntries(
     states.map((state) => [
@@ -33,14 +33,14 @@ function forBrands(states: readonly ConditionState[]): TierConditionsView {
   );
 }
 
-/** The last month of which an instant ends at least a part. */
+/** The last month that begins before an instant. */
 function monthUntil(at: number, zone: string): string {
   return monthKey(new Date(at - 1), zone);
 }
 
 /**
- * What a brand reads: the rank and what it means at its till, in months, as the instant at which a member rose is that of an order at some
- * brand. Neither where the rank comes from, nor visits, nor the number of brands.
+ * The tier as a brand reads it: the rank and its terms at the till. Times are months, because the instant of a rise is that of an
+ * order at some brand. The source of the rank, visits and the number of brands are left out.
  */
 export function brandTier(memberRef: string, standing: Standing, zone: string): TierView {
   const { tier, rank, since, until, measure, next, earnMultiplier } = standing;
@@ -59,7 +59,7 @@ export function brandTier(memberRef: string, standing: Standing, zone: string): 
   };
 }
 
-/** All that there is to say, for the operator. */
+/** The full tier, for the operator. */
 export function tierInFull(memberRef: string, standing: Standing): TierInFullView {
   const { next, keeps, measure } = standing;
   return {

@@ -5,9 +5,9 @@ const { object, named, text, whole, points, price, flag, list, maybe, optional, 
 
 const SOURCE = shape.oneOf(['earned', 'mapped', 'match', 'manual']);
 const CONDITION = named('TierCondition', { needed: points, have: points, missing: points });
-/** Of visits and brands a brand reads whether they are enough. */
+/** For visits and brands, a brand reads only whether they are enough. */
 const MET = named('TierConditionMet', { needed: points, met: flag });
-/** Only what the rules ask for. */
+/** Contains only the kinds that the rules require. */
 const CONDITIONS = { credits: optional(CONDITION), visits: optional(CONDITION), brands: optional(CONDITION) };
 const IN_FULL = object(CONDITIONS);
 const FOR_BRANDS = object({ credits: optional(CONDITION), visits: optional(MET), brands: optional(MET) });

@@ -43,7 +43,7 @@ const IN_FULL = {
   ladderVersion: 1,
 };
 
-/** One tier that every brand honours. */
+/** One tier honoured by every brand. */
 @ApiTags('tiers')
 @Controller('v1/members/:memberRef/tier')
 export class TiersController {
@@ -89,7 +89,7 @@ export class TiersController {
   }
 }
 
-/** The rank with all that decides it. */
+/** The rank with all of its reasons. */
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier')
 export class TierInFullController {
@@ -109,7 +109,7 @@ export class TierInFullController {
   }
 }
 
-/** How a member came to the rank. */
+/** The history of a member's rank. */
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier-history')
 export class TierHistoryController {

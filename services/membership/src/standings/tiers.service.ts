@@ -12,7 +12,7 @@ import { StandingsRepository } from './standings.repository.js';
 import { brandTier, instantText, tierInFull } from './tier-document.js';
 import type { TierHistoryView, TierInFullView, TierView } from './tiers.answers.js';
 
-/** The rank as brands and the operator read it. */
+/** The rank as read by brands and the operator. */
 @Injectable()
 export class TiersService {
   constructor(
@@ -23,17 +23,17 @@ export class TiersService {
     private readonly repository: StandingsRepository,
   ) {}
 
-  /** What a brand may know of its member's tier. @throws DomainError `not_found` */
+  /** The tier of a brand's member, as far as the brand may know it. @throws DomainError `not_found` */
   async ofMember(brand: string, memberRef: string): Promise<TierView> {
     return brandTier(memberRef, await this.standing(await this.links.ofBrand(brand, memberRef)), this.config.zone);
   }
 
-  /** All of it, of any brand's member. @throws DomainError `not_found` */
+  /** The full tier of any brand's member. @throws DomainError `not_found` */
   async inFull(memberRef: string): Promise<TierInFullView> {
     return tierInFull(memberRef, await this.standing(await this.links.live(memberRef)));
   }
 
-  /** Every change of the rank with the rules and figures it was decided by. @throws DomainError `not_found` */
+  /** Every change of the rank with its rules and figures. @throws DomainError `not_found` */
   async historyOf(memberRef: string): Promise<TierHistoryView> {
     const { walletId } = await this.links.live(memberRef);
     const decisions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>

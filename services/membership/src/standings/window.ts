@@ -1,18 +1,18 @@
 import { addDays, dayKey, monthBounds } from '#libs/kernel';
 import type { LadderTerms, Window } from '../ladders/ladder.js';
 
-/** Days `[from, to)` of the alliance's zone, as `2026-03-02`; such texts sort like the days. */
+/** Days `[from, to)` of the alliance's zone, such as `2026-03-02`; the texts sort like the days. */
 export interface DayRange {
   readonly from: string;
   readonly to: string;
 }
 
-/** The end of a period and when it is judged. */
+/** The end of a period and the time of its judgement. */
 export interface Review<L extends LadderTerms = LadderTerms> {
   readonly ladder: L;
   /** First day of the next period. */
   readonly endDay: string;
-  /** Milliseconds: the end of the period, and the end of the days of grace. */
+  /** Milliseconds: the end of the period, and the end of its grace days. */
   readonly end: number;
   readonly at: number;
 }
@@ -25,13 +25,13 @@ function firstDay(month: number): string {
   return `${String(Math.floor(month / 12)).padStart(4, '0')}-${String((month % 12) + 1).padStart(2, '0')}-01`;
 }
 
-/** Days that count on a day: from the window's first to the end of the period the day is in. */
+/** Days that count on a given day: from the start of the window to the end of the day's period. */
 export function windowOf(window: Window, day: string): DayRange {
   const end = periodEnd(window, day);
   return { from: firstDay(monthOf(end) - (window.kind === 'calendar_year' ? 12 : window.months)), to: end };
 }
 
-/** First day after the period a day is in: years end at the new year, rolling windows every month. */
+/** First day after the period of a day. Calendar years end at the new year, rolling windows every month. */
 export function periodEnd(window: Window, day: string): string {
   return window.kind === 'calendar_year'
     ? `${String(Number(day.slice(0, 4)) + 1).padStart(4, '0')}-01-01`
@@ -43,7 +43,7 @@ export function windowEnding(window: Window, endDay: string): DayRange {
   return { from: firstDay(monthOf(endDay) - (window.kind === 'calendar_year' ? 12 : window.months)), to: endDay };
 }
 
-/** The day some months before. */
+/** The day a number of months earlier. */
 export function monthsBefore(day: string, months: number): string {
   return firstDay(monthOf(day) - months);
 }
@@ -53,7 +53,7 @@ const QUARTER_MS = 900_000;
 const MOST_KEPT = 50_000;
 const days = new Map<string, Map<number, string>>();
 
-/** The day an instant falls in. Zones change their days at quarters of an hour, so that one answer serves all of it. */
+/** The day of an instant. Zones change days at quarters of an hour, so one answer is valid for a whole quarter. */
 export function dayOf(at: number, zone: string): string {
   let known = days.get(zone);
   if (known === undefined) days.set(zone, (known = new Map<number, string>()));
@@ -69,7 +69,7 @@ export function dayOf(at: number, zone: string): string {
 
 const starts = new Map<string, Date>();
 
-/** First instant of a day that begins a month, or of the day so many days later. */
+/** First instant of a day that begins a month, or of the day `later` days after it. */
 function startOf(day: string, zone: string, later = 0): Date {
   const key = `${day} ${later} ${zone}`;
   let start = starts.get(key);
@@ -82,7 +82,7 @@ function startOf(day: string, zone: string, later = 0): Date {
   return start;
 }
 
-/** The next judgement after an instant. A period is judged by the ladder in force when it ended. */
+/** The next judgement after an instant. A period is judged by the ladder in force at its end. */
 export function nextReview<L extends LadderTerms>(
   ladders: readonly L[],
   after: number,
@@ -98,7 +98,7 @@ export function nextReview<L extends LadderTerms>(
 
 function nextOf<L extends LadderTerms>(ladder: L, after: number, zone: string): Review<L> | null {
   const last = ladder.validTo?.getTime() ?? Infinity;
-  // a period that ended before may still be in its days of grace
+  // an earlier period may still be in its grace days
   const from = Math.max(ladder.validFrom.getTime(), after - (ladder.graceDays + 2) * DAY_MS);
   for (let day = periodEnd(ladder.window, dayOf(from, zone)); ; day = periodEnd(ladder.window, day)) {
     const start = startOf(day, zone);

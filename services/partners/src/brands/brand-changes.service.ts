@@ -18,10 +18,10 @@ import type { BrandRecord } from './brand-record.js';
 import { BrandsRepository } from './brands.repository.js';
 import type { Brand } from './brands.tables.js';
 
-/** How long a caller waits for the pushes; the event brings to the others what a push did not. */
+/** How long a caller waits for the pushes. The event reaches the services that a push did not. */
 const PUSH_PATIENCE_MS = 1_500;
 
-/** A POST of the operator, as it came. */
+/** A POST of the operator. */
 export interface OperatorCall {
   readonly caller: Caller;
   readonly key: string | undefined;
@@ -29,12 +29,12 @@ export interface OperatorCall {
   readonly body: unknown;
 }
 
-/** What a call does to a brand; `changed` takes the brand as it stands afterwards. */
+/** Work of a call on a brand; `changed` receives the brand after the change. */
 export type BrandWork<T> = (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome<T>>;
 
 /**
- * The one way to change a brand or what hangs on it: lock, change, next version, event in the same transaction; after the
- * commit a push to the other services, so that a suspension takes effect immediately.
+ * The only way to change a brand or its parts: lock, change, next version, event in the same transaction. After the commit a push
+ * to the other services makes a suspension effective immediately.
  */
 @Injectable()
 export class BrandChangesService {
@@ -65,7 +65,7 @@ export class BrandChangesService {
     return outcome;
   }
 
-  /** Changes a locked brand; `work` tells whether it changed anything. Answers the brand as it stands afterwards. */
+  /** Changes a locked brand. `work` returns whether it changed anything. Returns the brand after the change. */
   async apply(
     tx: EntityManager,
     slug: string,
@@ -81,7 +81,7 @@ export class BrandChangesService {
     return { record, changed };
   }
 
-  /** Puts the whole brand as an event beside the change, or as several when it has many stores. */
+  /** Publishes the whole brand as an event in the transaction of the change, or as several events if it has many stores. */
   async publish(tx: EntityManager, record: BrandRecord): Promise<void> {
     await this.outbox.addAll(
       tx,
@@ -95,7 +95,7 @@ export class BrandChangesService {
     );
   }
 
-  /** Tells the other services at once, as far as they listen. */
+  /** Pushes the brand to the other services, as far as they can be reached. */
   async push(snapshot: BrandSnapshot): Promise<void> {
     const pushes = otherServices(this.config).map(async (url) => {
       try {

@@ -3,13 +3,10 @@ import { fail } from '#libs/kernel';
 export const BRAND_STATUSES = ['applied', 'reviewed', 'sandbox', 'live', 'suspended', 'exiting', 'closed'] as const;
 export type BrandStatus = (typeof BRAND_STATUSES)[number];
 
-/** Statuses in which a brand may enter the books. The operator's own admission starts in the sandbox. */
+/** Statuses of a new brand. A brand admitted by the operator itself starts in the sandbox. */
 export const FIRST_STATUSES = ['applied', 'reviewed', 'sandbox'] as const;
 
-/**
- * Where a brand may go from where it is. A brand that traded leaves through `exiting`, so that its members can still spend;
- * `closed` is the end.
- */
+/** Allowed changes of status. A brand that has traded leaves through `exiting`, so its members can still spend; `closed` is final. */
 const TRANSITIONS: Readonly<Record<BrandStatus, readonly BrandStatus[]>> = {
   applied: ['reviewed', 'closed'],
   reviewed: ['sandbox', 'closed'],
@@ -20,12 +17,12 @@ const TRANSITIONS: Readonly<Record<BrandStatus, readonly BrandStatus[]>> = {
   closed: [],
 };
 
-/** The statuses a brand may go to next. */
+/** The possible next statuses of a brand. */
 export function nextStatuses(from: BrandStatus): readonly BrandStatus[] {
   return TRANSITIONS[from];
 }
 
-/** Checks a change of status; true when there is something to change, false when the brand is there already. */
+/** Checks a change of status. Returns false if the brand already has it. */
 export function checkTransition(from: BrandStatus, to: BrandStatus): boolean {
   if (from === to) return false;
   if (TRANSITIONS[from].includes(to)) return true;

@@ -1,12 +1,12 @@
 import type { BrandSnapshot } from '#libs/directory';
 
-/** A brand with its tree, as stored; the snapshot that others get plus its times. */
+/** A brand with its tree, as stored: the published snapshot and its times. */
 export interface BrandRecord extends BrandSnapshot {
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
-/** Only what other services get to know of a brand. */
+/** The part of a brand that other services receive. */
 export function snapshotOf({ createdAt: _created, updatedAt: _updated, ...snapshot }: BrandRecord): BrandSnapshot {
   return snapshot;
 }

@@ -5,7 +5,7 @@ import type { BrandSnapshot } from '#libs/directory';
 import { BrandsService } from './brands.service.js';
 import { snapshotOf } from './brand-record.js';
 
-/** What a service asks that has not heard of a brand yet. */
+/** Answers services that have no copy of a brand yet. */
 @ApiExcludeController()
 @Controller('internal/v1/brands')
 export class BrandsInternalController {

@@ -37,18 +37,18 @@ const SNAPSHOT = `
 /** SQL of brands, legal entities and stores. All calls run inside a transaction with the operator's view. */
 @Injectable()
 export class BrandsRepository {
-  /** The brand's row, locked until the end of the transaction; null when there is none. */
+  /** The brand's row, locked until the end of the transaction; null if there is none. */
   lock(tx: EntityManager, slug: string): Promise<Brand | null> {
     return tx.findOne(BRANDS, { where: { slug }, lock: { mode: 'pessimistic_write' } });
   }
 
-  /** False when a brand of this slug exists already; waits for one that is just being created. */
+  /** Inserts a brand. Returns false if the slug exists; waits for a concurrent insert of it. */
   async insert(tx: EntityManager, brand: NewBrand): Promise<boolean> {
     const rows = await BRANDS.insert(tx, [brand], 'on conflict (slug) do nothing returning slug');
     return rows.length > 0;
   }
 
-  /** Registers a legal entity; answers the name it is registered under. */
+  /** Registers a legal entity. Returns its registered name. */
   async registerEntity(tx: EntityManager, id: string, name: string): Promise<string> {
     await tx.query('insert into legal_entity (id, name) values ($1, $2) on conflict (id) do nothing', [id, name]);
     const rows: { name: string }[] = await tx.query('select name from legal_entity where id = $1', [id]);

@@ -19,7 +19,7 @@ import type { BrandView, StoreView } from './brands.answers.js';
 
 const OPERATOR = { brand: '*' };
 
-/** Parties of the books that are no brands: a brand of that name would be taken for them. */
+/** Parties of the books that are not brands. A brand with such a name would be mistaken for them. */
 const RESERVED: ReadonlySet<string> = new Set(['operator', 'members', 'reserve', 'rounding']);
 
 @Injectable()
@@ -31,7 +31,7 @@ export class BrandsService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
+  /** Creates a brand. The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
   async create(call: OperatorCall, body: CreateBrandBody): Promise<Reply<BrandView>> {
     const stores = body.stores ?? [];
     refuseReserved(body.slug);
@@ -107,7 +107,7 @@ export class BrandsService {
     });
   }
 
-  /** Merge patch of name and stores, from the version that If-Match names. */
+  /** Merge patch of name and stores, based on the version in If-Match. */
   async change(slug: string, body: ChangeBrandBody, expected: string | undefined): Promise<Reply<BrandView>> {
     const { name, stores } = body;
     if (stores) refuseRepeatedRefs(stores);
@@ -159,7 +159,7 @@ function refuseReserved(slug: string): void {
   fail('validation_failed', { errors: [{ pointer: '/slug', code: 'reserved', detail }] });
 }
 
-/** Two stores of one ref in one list are an oversight that must not be settled by chance. */
+/** Refuses two stores with the same ref in one list, instead of picking one. */
 function refuseRepeatedRefs(stores: readonly { ref: string }[]): void {
   const seen = new Set<string>();
   const errors: FieldFault[] = [];

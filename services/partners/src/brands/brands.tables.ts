@@ -10,7 +10,7 @@ export const BRANDS = defineTable('brand', {
   currency: text(),
   legalEntityId: text(),
   version: filled(bigint()),
-  /** What the brand was created with: a repeat gets the same answer, other content is refused. */
+  /** Hash of the content at creation: a repeat gets the same answer, other content is refused. */
   createdHash: bytea(),
   createdAnswer: jsonb<BrandView>(),
   createdAt: timestamptz(),

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Check, Invariants } from '#libs/http';
 import { ContractsService } from './contracts.service.js';
 
-/** At any instant a brand has at most one contract, else a price would depend on which one is read. */
+/** Checks that a brand has at most one contract at any instant. Otherwise a price would depend on which one is read. */
 @Injectable()
 export class ContractInvariantsService implements Invariants {
   constructor(private readonly contracts: ContractsService) {}

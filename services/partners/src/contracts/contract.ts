@@ -10,7 +10,7 @@ export interface ContractPrices {
   readonly faceValueMicro: bigint;
 }
 
-/** What both sides agree to, before it becomes a numbered version. */
+/** Terms agreed by both sides, before they become a numbered version. */
 export interface ContractTerms extends ContractPrices {
   readonly validFrom: Date;
   readonly validTo: Date | null;
@@ -19,9 +19,9 @@ export interface ContractTerms extends ContractPrices {
   readonly currency: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
-  /** How many days after it happened an order or a grant is still taken; null for no limit. */
+  /** How many days late an order or a grant is accepted; null for no limit. */
   readonly latenessDays: number | null;
-  /** Kinds of contact points that count as proven when the brand sends them without saying how. */
+  /** Kinds of contact points that count as proven if the brand sends them without a proof. */
   readonly attests: readonly string[];
   readonly limits: IssuingLimits;
 }
@@ -50,7 +50,7 @@ interface Validity {
   readonly validTo: Date | null;
 }
 
-/** Do two validities share an instant? The start belongs to a version, the end does not. */
+/** Whether two validities share an instant. The start is inclusive, the end exclusive. */
 export function overlaps(a: Validity, b: Validity): boolean {
   const aEndsAfter = a.validTo === null || a.validTo.getTime() > b.validFrom.getTime();
   const bEndsAfter = b.validTo === null || b.validTo.getTime() > a.validFrom.getTime();
@@ -86,8 +86,8 @@ export function checkTerms(
 }
 
 /**
- * Checks the closing of an open end; true when there is something to do. Only the future can be ended: what was priced under
- * a version stays priced under it.
+ * Checks the closing of an open end. Returns false if there is nothing to do. Only a future end is allowed: prices computed under
+ * a version remain valid.
  */
 export function checkEnd(contract: Validity & { readonly version: number }, validTo: Date, now: Date): boolean {
   if (contract.validTo?.getTime() === validTo.getTime()) return false;

@@ -21,7 +21,7 @@ export class PricesBody {
 const limit = (what: string, points: number): PropertyDecorator =>
   IsPoints({ optional: true, description: `${what}. Default: ${points.toLocaleString('en')}.`, example: points });
 
-/** What a brand gives at most by itself; more takes the approval of the operator. Days are the alliance's. */
+/** Limits of a brand's grants without the operator's approval. Days follow the alliance's zone. */
 export class LimitsBody {
   @limit('Points per order', DEFAULT_LIMITS.order)
   order?: number | null;

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { ContractVersion } from './contract.js';
 import { CONTRACTS } from './contracts.tables.js';
 
-/** SQL of contract versions. Callers hold the brand's lock when they write. */
+/** SQL of contract versions. Writers hold the brand's lock. */
 @Injectable()
 export class ContractsRepository {
   ofBrand(tx: EntityManager, brand: string): Promise<ContractVersion[]> {
@@ -18,7 +18,7 @@ export class ContractsRepository {
     await tx.query('update contract set valid_to = $2 where id = $1', [id, validTo]);
   }
 
-  /** Pairs of versions of one brand that are in force at the same instant; there must be none. */
+  /** Counts pairs of versions of one brand in force at the same instant; must be 0. */
   async overlaps(tx: EntityManager): Promise<number> {
     const rows: { pairs: bigint }[] = await tx.query(
       `select count(*) as pairs from contract a join contract b on a.brand = b.brand and a.version < b.version

@@ -45,7 +45,7 @@ export class ContractsService {
     });
   }
 
-  /** Closes the open end of a version at a time to come. @throws DomainError `second_person_needed` */
+  /** Closes the open end of a version at a future time. @throws DomainError `second_person_needed` */
   async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<Reply<ContractView>> {
     const payload = { brand: slug, contract: id, validTo: formatInstant(validTo) };
     return this.byTwo(call, 'contract.end', payload, async (tx, changed) => {
@@ -70,7 +70,7 @@ export class ContractsService {
     return versions.map(contractAnswer);
   }
 
-  /** A change that another client of the operator has approved. */
+  /** Makes a change approved by another client of the operator. */
   private byTwo<T>(call: OperatorCall, act: string, payload: object, work: BrandWork<T>): Promise<Reply<T>> {
     const maker = call.caller.kind === 'operator' ? call.caller.clientId : fail('scope_missing');
     return this.approvals.guarded((approve) =>

@@ -12,7 +12,7 @@ class TestClockBody {
   now!: string;
 }
 
-// frozen: whether the clock stands still
+// frozen: the clock stands still
 const CLOCK = shape.named('TestClock', { now: shape.instant, frozen: shape.flag });
 type ClockAnswer = AnswerOf<typeof CLOCK>;
 
@@ -54,7 +54,7 @@ export class TestClockController {
     return this.read();
   }
 
-  /** What a service asks when it starts. */
+  /** The clock, for services that start. */
   @Get('internal/v1/clock')
   @InternalRoute(...EVERY_SERVICE)
   current(): { now: string | null } {

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ClockState } from './test-clock.js';
 
-/** The one row that says where the clock stands; no row means that it was never set. */
+/** The single row with the state of the clock; no row means that it was never set. */
 @Injectable()
 export class TestClockRepository {
-  /** One setter at a time, in whichever process. */
+  /** Serializes setters across all processes. */
   async lock(tx: EntityManager): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtext('hezong.test_clock'))`);
   }

@@ -10,8 +10,8 @@ import { checkRelease, checkSet } from './test-clock.js';
 import { TestClockRepository } from './test-clock.repository.js';
 
 /**
- * Keeps the alliance's clock in sandboxes. It is stored first and then told to every service; an answer means that all have
- * it. When one cannot be reached the call is `unavailable` and is repeated with the same instant.
+ * The alliance's clock in sandboxes. It is stored first, then sent to every service; success means that all services have it. If a
+ * service cannot be reached, the call fails with `unavailable`; repeat it with the same instant.
  */
 @Injectable()
 export class TestClockService implements OnModuleInit {
@@ -32,7 +32,7 @@ export class TestClockService implements OnModuleInit {
     await this.move(at);
   }
 
-  /** Back to real time. */
+  /** Returns to real time. */
   async release(): Promise<void> {
     await this.move(null);
   }

@@ -1,18 +1,18 @@
 import { fail } from '#libs/kernel';
 
-/** What is known of the clock: frozen at an instant, released to real time, or never set (undefined). */
+/** State of the clock: frozen at an instant, released to real time, or never set (undefined). */
 export interface ClockState {
   readonly frozenAt: Date | null;
 }
 
-/** Checks that the clock may be set to `at`. The first setting is free; after that time never goes back. */
+/** Checks that the clock may be set to `at`. The first setting is free; later ones never go back in time. */
 export function checkSet(state: ClockState | undefined, at: Date, realNow: Date): void {
   if (state === undefined) return;
   const current = state.frozenAt ?? realNow;
   if (at.getTime() < current.getTime()) backwards(current);
 }
 
-/** Checks that the clock may be released: a clock frozen in the future has to wait for real time to catch up. */
+/** Checks that the clock may be released. A clock frozen in the future must wait until real time has caught up. */
 export function checkRelease(state: ClockState | undefined, realNow: Date): void {
   const frozenAt = state?.frozenAt ?? null;
   if (frozenAt !== null && realNow.getTime() < frozenAt.getTime()) backwards(frozenAt);

@@ -11,7 +11,7 @@ import { ATTRIBUTION_RULE, decide, offerOpen, reachOf } from './attribution.js';
 import type { BuyerReach, ClaimedLink, ClaimedTouch, Verdict } from './attribution.js';
 import { DecisionsRepository } from './decisions.repository.js';
 
-/** What of an order speaks for somebody. */
+/** An order with everything that can claim it for somebody. */
 export interface ClaimingOrder {
   readonly orderId: string;
   readonly brand: string;
@@ -26,13 +26,13 @@ export interface ClaimingOrder {
 
 export interface Decided {
   readonly verdict: Verdict;
-  /** The offer that holds: the winning link's, else the seller's standing one. */
+  /** The offer that applies: the winning link's, else the seller's standing offer. */
   readonly offer: Offer | null;
-  /** Whether anything spoke for anybody, so that the decision must be kept. */
+  /** Whether the order had any claim. If so, the decision is stored. */
   readonly claimed: boolean;
 }
 
-/** Who brought which order: loads all claims of a batch at once, decides each by itself. */
+/** Attributes orders: loads all claims of a batch in one go, then decides each order separately. */
 @Injectable()
 export class AttributionService {
   constructor(
@@ -112,7 +112,7 @@ export class AttributionService {
     });
   }
 
-  /** Keeps decisions with the rule that made them. */
+  /** Stores decisions with the rule that made them. */
   keep(tx: EntityManager, decided: readonly { order: ClaimingOrder; outcome: Decided }[]): Promise<void> {
     return this.decisions.insert(
       tx,
@@ -136,7 +136,7 @@ export class AttributionService {
   }
 }
 
-/** For each buyer and seller of a batch, the time in which touches and earlier orders can have a say. */
+/** The time span, by buyer and seller of a batch, in which touches and earlier orders count. */
 function reachesOf(orders: readonly ClaimingOrder[]): BuyerReach[] {
   return [...groupBy(orders, ({ walletId, brand }) => `${walletId} ${brand}`).values()].map((group) => {
     const times = group.map(({ occurredAt }) => occurredAt.getTime());

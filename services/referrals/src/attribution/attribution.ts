@@ -3,13 +3,13 @@ export const ATTRIBUTION_RULE = 'claims-1';
 
 const DAY_MS = 86_400_000;
 
-/** The longest window that an offer may have: what is older than that before an order has no say in it. */
+/** The longest window of an offer. Touches older than that do not count for an order. */
 const REACH_MS = 365 * DAY_MS;
 
-/** How far the clock of a till may run behind ours. */
+/** How far the clock of a till may run behind the network's. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** From when to when something must have been recorded to speak for somebody on an order. */
+/** The span in which a touch must have been recorded to count for an order. */
 export function reachOf(orderAt: Date): { from: Date; to: Date } {
   return { from: new Date(orderAt.getTime() - REACH_MS), to: new Date(orderAt.getTime() + CLOCK_SKEW_MS) };
 }
@@ -32,7 +32,7 @@ export function columnsOf(reaches: readonly BuyerReach[]): [string[], string[], 
   ];
 }
 
-/** An offer as far as it decides who wins. */
+/** The terms of an offer that decide the winner. */
 export interface OfferTerms {
   readonly id: string;
   readonly seller: string;
@@ -54,34 +54,34 @@ export interface ClaimedLink {
 }
 
 export interface ClaimedTouch {
-  /** As others know it, `tc_…`. */
+  /** The public id, `tc_…`. */
   readonly id: string;
-  /** When it was recorded: when it is said to have been counts for nothing. */
+  /** The time of recording. The time that the caller reports does not count. */
   readonly at: Date;
   readonly link: ClaimedLink;
 }
 
-/** All that speaks for somebody on one order. */
+/** All claims on one order. */
 export interface Claims {
   readonly seller: string;
   readonly at: Date;
-  /** Campaign of the order; empty when it names none. */
+  /** Campaign of the order; empty if it names none. */
   readonly campaign: string;
   /** The guide who serves in the store. */
   readonly guide: { readonly owner: string } | null;
-  /** What was typed at checkout. `link` is null when no link has the code. */
+  /** The code typed at checkout. `link` is null if no link has the code. */
   readonly code: { readonly text: string; readonly link: ClaimedLink | null } | null;
   /** The click that the checkout sent along. */
   readonly click: { readonly text: string; readonly touch: ClaimedTouch | null } | null;
   /** Stored touches of the buyer with links of this seller. */
   readonly touches: readonly ClaimedTouch[];
-  /** Earlier orders of the buyer at this seller that somebody won: they renew that one's protection. */
+  /** Earlier orders of the buyer at this seller that somebody won. They renew the winner's protection. */
   readonly renewals: readonly { readonly owner: string; readonly at: Date }[];
 }
 
 export type ClaimKind = 'guide' | 'code' | 'deep_link' | 'click' | 'none';
 
-/** Refused claims that are kept with a decision, the newest: they explain it, and a script could make thousands. */
+/** The most refused claims stored with a decision, newest first. They explain the decision; a script could create thousands. */
 const MOST_REFUSED = 50;
 
 export interface RefusedClaim {
@@ -91,7 +91,7 @@ export interface RefusedClaim {
   readonly reason: string;
 }
 
-/** Who won an order, under which rule, and what could not win. */
+/** The winner of an order, the rule that chose it, and the refused claims. */
 export interface Decision {
   readonly wonBy: ClaimKind | 'none';
   readonly rule: string;
@@ -100,14 +100,14 @@ export interface Decision {
 
 export interface Verdict {
   readonly wonBy: ClaimKind;
-  /** Who gets the distributor's share: nobody when a guide in store won. */
+  /** Receives the distributor's share; null if a guide in store won. */
   readonly promoter: string | null;
-  /** The link whose offer holds for the order; also when a guide in store won over it. */
+  /** The link whose offer applies to the order, even if a guide in store won over it. */
   readonly link: ClaimedLink | null;
   readonly refused: readonly RefusedClaim[];
 }
 
-/** One winner an order: guide serving in store, then code, deep link, stored click, none. */
+/** Picks one winner per order: guide serving in store, then code, deep link, stored click, none. */
 export function decide(claims: Claims): Verdict {
   const verdict = winner(claims);
   return { ...verdict, refused: verdict.refused.slice(-MOST_REFUSED) };
@@ -144,7 +144,7 @@ function linkClaim(
   return stored === null ? null : { kind: 'click', link: stored.link, value: stored.id };
 }
 
-/** Why a link can't win an order, or null. */
+/** The reason why a link cannot win an order, or null. */
 function unfit(link: ClaimedLink, claims: Pick<Claims, 'seller' | 'campaign' | 'at'>): string | null {
   if (link.offer.seller !== claims.seller) return 'other_seller';
   if (claims.campaign !== '' && link.campaign !== claims.campaign) return 'other_campaign';
@@ -166,8 +166,8 @@ function untimely(touch: ClaimedTouch, at: Date): string | null {
 }
 
 /**
- * The promoter that the buyer's touches bound at the time of the order. A touch binds for the window; within the protection
- * another promoter's touch changes nothing; the same promoter's touch, or an order he won, renews both.
+ * The promoter that the buyer's touches bound at the time of the order. A touch binds for the window. Within the protection,
+ * another promoter's touch changes nothing. A touch of the same promoter, or an order that they won, renews both.
  */
 function storedClick(claims: Claims, refused: RefusedClaim[]): ClaimedTouch | null {
   const fit: ClaimedTouch[] = [];

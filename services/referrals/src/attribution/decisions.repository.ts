@@ -11,7 +11,7 @@ export class DecisionsRepository {
     await DECISIONS.insert(tx, decisions, 'on conflict (order_id) do nothing');
   }
 
-  /** Orders that somebody won, by buyer: they renew a promoter's protection. */
+  /** Orders with a winner, by buyer. They renew a promoter's protection. */
   async won(
     tx: EntityManager,
     reaches: readonly BuyerReach[],

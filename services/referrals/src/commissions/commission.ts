@@ -23,28 +23,31 @@ export interface PaidLine {
   readonly rest: boolean;
 }
 
-/** One party of a commission: who it is, and what it holds now. */
+/** One party of a commission: its identity and the amount it holds now. */
 export interface Share {
   readonly party: Party;
   readonly owner: string;
   readonly payee: string;
-  /** The brand through which it is earned; null for the operator. */
+  /** The brand through which the share is earned; null for the operator. */
   readonly through: string | null;
   readonly cap: bigint | null;
   readonly held: bigint;
-  /** Whether the brand through which it is earned knows of it. */
+  /** Whether the brand through which the share is earned has been told of it. */
   readonly told: boolean;
 }
 
-/** Earned through the brand that promotes. */
+/** Parties that earn through the promoting brand. */
 export const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 
-/** Whether the brand through which a share is earned reads the whole order anyway; else it is told in sums over several buyers. */
+/** Whether the brand through which a share is earned can read the whole order anyway. If not, it is told sums over several buyers. */
 export function toldAtOnce({ party, through }: Pick<Share, 'party' | 'through'>, seller: string): boolean {
   return !PROMOTED.has(party) || through === seller;
 }
 
-/** Whether settlement hears of a share's legs at once: a brand that promotes reads them in its statement, so not before it is told. */
+/**
+ * Whether settlement receives a share's legs immediately. A promoting brand reads them in its statement, so they wait until it is
+ * told.
+ */
 export function settledAtOnce({ payee, told }: Pick<Share, 'payee' | 'told'>): boolean {
   return told || !payee.startsWith('brand:');
 }
@@ -63,7 +66,7 @@ export interface Commission {
   readonly campaign: string | null;
   readonly plan: Plan;
   readonly lines: readonly PaidLine[];
-  /** Paid for the goods of the plan, and what refunds left of it; the same for all other goods. */
+  /** Paid for the goods of the plan, and what remains of it after refunds. The `rest` fields are the same for all other goods. */
   readonly base: bigint;
   readonly remaining: bigint;
   readonly rest: bigint;
@@ -78,7 +81,7 @@ export interface Commission {
   readonly postedAt: Date;
   readonly receivedAt: Date | null;
   readonly holdUntil: Date | null;
-  /** Nobody could say who contributed the buyer when it was opened: whoever did still earns. */
+  /** The buyer's contributor was not known when the commission was opened. The contributor can still earn. */
   readonly unbound: boolean;
   readonly shares: readonly Share[];
 }
@@ -86,8 +89,8 @@ export interface Commission {
 const DAY_MS = 86_400_000;
 
 /**
- * The return window and one day, from when the buyer had the goods or, if that was later, from when the network heard of it: nobody is
- * payable at once because a till dates its order long ago.
+ * The end of the hold: the return window and one day, counted from receipt of the goods or, if later, from when the network
+ * received the event. A till that dates an order far back cannot make it payable immediately.
  */
 export function holdUntil(receivedAt: Date, heardAt: Date, returnDays: number): Date {
   return new Date(Math.max(receivedAt.getTime(), heardAt.getTime()) + (returnDays + 1) * DAY_MS);
@@ -100,15 +103,15 @@ export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {
   return { total: commission.cap, byParty: new Map(byParty) };
 }
 
-/** What a split is made of: plan, caps, who is there, and what remains of the order. */
+/** The inputs of a split: plan, caps, present parties, and what remains of the order. */
 export type Splittable = Pick<Commission, 'plan' | 'remaining' | 'restRemaining' | 'cap' | 'shares'>;
 
-/** What each present party should hold of what remains of the order. */
+/** The amount that each present party should hold of what remains of the order. */
 export function targetOf(commission: Splittable): Amounts {
   return splitOf(basesOf(commission), commission.plan, partiesOf(commission), capsOf(commission));
 }
 
-/** The part of it that counts against the limits of the offer. */
+/** The part of the target that counts against the limits of the offer. */
 export function offeredIn(commission: Splittable): Amounts {
   return offeredOf(commission.remaining, commission.plan, partiesOf(commission), capsOf(commission));
 }
@@ -121,7 +124,7 @@ function partiesOf({ shares }: Pick<Commission, 'shares'>): Set<Party> {
   return new Set(shares.map(({ party }) => party));
 }
 
-/** The commission after a refund: each party goes down to the split of what remains, never up. */
+/** The commission after a refund. Each party drops to its part of what remains and never rises. */
 export function reduced(commission: Commission): Commission {
   const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
   const back = clawBacks(held, targetOf(commission));
@@ -129,7 +132,7 @@ export function reduced(commission: Commission): Commission {
   return { ...commission, shares };
 }
 
-/** Lines after a return, and what it took of them. What a line no longer has can't be taken again. */
+/** Lines after a return, and the amount that the return took from them. An amount that a line no longer has cannot be taken again. */
 export function takeBack(
   lines: readonly PaidLine[],
   returned: readonly { lineId: string; net: bigint }[],
@@ -145,20 +148,23 @@ export function takeBack(
   return { lines: after, taken };
 }
 
-/** The share of a contributor, before anything is posted. Who sells to customers of its own, is not known or has left gets none. */
+/**
+ * The share of a contributor before any posting. There is none if the seller contributed the buyer, or if the contributor is
+ * unknown or has left.
+ */
 export function contributorShare(contributor: string | null, seller: string): Share | null {
   if (contributor === null || contributor === seller) return null;
   const owner = `brand:${contributor}`;
   return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n, told: true };
 }
 
-/** Reasons that tell nothing beyond the seller's own order. */
+/** Reasons that reveal nothing beyond the seller's own order. */
 const TOLD_REASONS: ReadonlySet<string | null> = new Set(['order_known', 'returned']);
 
 /**
- * State and reason as the seller reads them. A suspicion would tell that its buyer and the owner of another brand's code are one person: it
- * looks like any other, also once its hold is over, and what the operator wrote about it is the operator's. For the same reason nothing tells
- * whether persons have been paid by now.
+ * State and reason as the seller reads them. A suspicion would reveal that the buyer and the owner of another brand's code are one
+ * person. It is therefore shown like any other commission, also after its hold, and the operator's note stays with the operator.
+ * For the same reason the seller cannot see whether persons have been paid.
  */
 export function shownState(
   { state, reason, holdUntil: until }: Pick<Commission, 'state' | 'reason' | 'holdUntil'>,
@@ -169,7 +175,7 @@ export function shownState(
   return { state: shown, reason: TOLD_REASONS.has(reason) ? reason : null };
 }
 
-/** Where a commission goes when nothing of its order remains. */
+/** The final state of a commission when nothing of its order remains. */
 export function endState({ state, receivedAt }: Pick<Commission, 'state' | 'receivedAt'>): CommissionState {
   if (state === 'pending' || (state === 'fraud_hold' && receivedAt === null)) return 'cancelled';
   return state === 'held' || state === 'fraud_hold' || state === 'payable' || state === 'paid' ? 'reversed' : state;

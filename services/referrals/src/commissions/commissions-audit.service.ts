@@ -7,12 +7,15 @@ import { CommissionsRepository } from './commissions.repository.js';
 
 const PAGE = 1_000;
 
-/** Computes every commission anew from its own plan and what remains of its order. */
+/** Recomputes every commission from its own plan and what remains of its order. */
 @Injectable()
 export class CommissionsAuditService {
   constructor(private readonly repository: CommissionsRepository) {}
 
-  /** Commissions with a party above its target; with no refund yet, also those with one below. A cancelled one holds nothing. */
+  /**
+   * Commissions with a party above its target; if nothing was refunded yet, also those with a party below. A cancelled commission
+   * holds nothing.
+   */
   async aboveTarget(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
     let after: string | null = null;

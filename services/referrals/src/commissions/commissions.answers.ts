@@ -13,7 +13,7 @@ const COMMISSION_FIELDS = {
   memberRef: text,
   storeRef: text,
   offerId: maybe(text),
-  // for the operator alone
+  // operator only
   linkId: optional(maybe(text)),
   campaign: optional(maybe(text)),
   state: shape.oneOf(COMMISSION_STATES),
@@ -45,7 +45,7 @@ const COMMISSION_FIELDS = {
       reverses: maybe(text),
       day: text,
       postedAt: instant,
-      // what blinds the leg in the totals of its day; for the seller
+      // seller only: the salt of the leg in the totals of its day
       salt: optional(text),
     }),
   ),

@@ -3,14 +3,14 @@ import type { EntityManager } from 'typeorm';
 import type { Commission } from './commission.js';
 import { COMMISSIONS, withShares } from './commissions.tables.js';
 
-/** Where a list of the seller's commissions goes on. */
+/** Filter and cursor of the seller's list of commissions. */
 export interface CommissionFilter {
   readonly brand: string | null;
   readonly state: string | null;
   readonly day: string | null;
   readonly after: { readonly postedAt: string; readonly id: string } | null;
   readonly limit: number;
-  /** Whose hold is over by then reads as payable. */
+  /** Commissions whose hold ended by this time are shown as payable. */
   readonly now: Date;
 }
 
@@ -57,12 +57,12 @@ export class CommissionsRepository {
     return withShares(tx, rows);
   }
 
-  /** What the operator said about a suspicion. */
+  /** Stores the operator's decision on a suspicion. */
   async resolve(tx: EntityManager, { id, state, reason }: Pick<Commission, 'id' | 'state' | 'reason'>): Promise<void> {
     await tx.query('update commission set state = $2, reason = $3 where id = $1', [id, state, reason]);
   }
 
-  /** Commissions whose hold is over become payable; answers how many. */
+  /** Makes commissions payable whose hold is over. Returns how many. */
   async release(tx: EntityManager, now: Date, limit: number): Promise<number> {
     const rows: unknown[] = await tx.query(
       `with due as (select id from commission where state = 'held' and hold_until <= $1 order by hold_until limit $2 for update skip locked),
@@ -73,7 +73,7 @@ export class CommissionsRepository {
     return rows.length;
   }
 
-  /** How many commissions wait for that, up to a limit. */
+  /** Counts commissions to release, up to a limit. */
   async countDue(tx: EntityManager, now: Date, limit: number): Promise<number> {
     const [row]: { commissions: bigint }[] = await tx.query(
       `select count(*) as commissions from (select from commission where state = 'held' and hold_until <= $1 limit $2) due`,

@@ -29,7 +29,7 @@ import type { CommissionInFullView, CommissionView, DecisionView } from './commi
 const BATCH = 500;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Which commissions a list is of. */
+/** Filter of a list of commissions. */
 interface CommissionsFilter {
   readonly state?: string | null | undefined;
   /** Only those with a leg recorded on this day. */
@@ -38,7 +38,7 @@ interface CommissionsFilter {
   readonly after?: string | undefined;
 }
 
-/** Reads of commissions, the end of holds, and the operator's word on suspicions. */
+/** Reads commissions, ends holds, and records the operator's decisions on suspicions. */
 @Injectable()
 export class CommissionsService {
   constructor(
@@ -52,7 +52,7 @@ export class CommissionsService {
     private readonly key: ReaderKey,
   ) {}
 
-  /** Commissions whose hold is over become payable. */
+  /** Makes commissions payable whose hold is over. */
   async releaseDue(): Promise<void> {
     for (let more = BATCH; more === BATCH;) {
       more = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
@@ -62,7 +62,7 @@ export class CommissionsService {
     }
   }
 
-  /** How many of them wait for that. */
+  /** Counts the commissions to release. */
   countDue(): Promise<number> {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.countDue(tx, this.clock.now(), MOST_COUNTED),
@@ -70,7 +70,8 @@ export class CommissionsService {
   }
 
   /**
-   * Commissions on the seller's orders with every leg, other brands unnamed; all of them and everybody by name for the operator (`brand` null).
+   * Commissions on the seller's orders with every leg; other brands are not named. For the operator (`brand` null): all commissions,
+   * with all names.
    */
   async list(
     brand: string | null,
@@ -108,7 +109,7 @@ export class CommissionsService {
     });
   }
 
-  /** The operator's word on a suspicion: the commission goes its way, or what it posted is taken back; it never just vanishes. */
+  /** The operator's decision on a suspicion: the commission proceeds, or its postings are reversed. It is never deleted. */
   resolve(
     caller: string,
     key: string | undefined,
@@ -131,14 +132,14 @@ export class CommissionsService {
   }
 
   /**
-   * Ids are masked: inside they follow from the time, and orders of one wallet are handled in one batch at both brands; near ids would join
-   * their members.
+   * Masks ids. Internal ids are ordered by time, and orders of one wallet are handled in one batch at both brands, so close ids
+   * would link their members.
    */
   private uuidOf(id: string): string {
     return this.key.unmasked(uuidFromId('cm', id) ?? fail('not_found'));
   }
 
-  /** As a brand reads it, or (null) the operator. */
+  /** The commission as a brand reads it, or the operator (null). */
   private document(commission: Commission, legs: readonly Leg[], reader: string | null): CommissionView {
     const amount = pointsToJson;
     const payeeOf = (payee: string): string => (reader === null ? payee : shownPayee(payee, reader));
@@ -148,7 +149,7 @@ export class CommissionsService {
       memberRef: commission.memberRef,
       storeRef: commission.store,
       offerId: commission.offerId === null ? null : idFromUuid('of', commission.offerId),
-      // the promoter's, who may have made either for one member
+      // the promoter may have made either one for a single member, so only the operator sees them
       ...(reader === null
         ? {
             linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId),
@@ -193,7 +194,10 @@ export class CommissionsService {
   }
 }
 
-/** A decision as the seller reads it: of clicks that its order did not name, whose ids their promoter has too, that there were some. */
+/**
+ * A decision as the seller reads it. Clicks that the order did not name are only shown as existing, because their promoter has the
+ * same ids.
+ */
 function shownDecision(decision: Decision): DecisionView {
   return {
     ...decision,

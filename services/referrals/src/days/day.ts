@@ -3,13 +3,13 @@ import type { Leg } from '../postings/postings.tables.js';
 import { shownPayee } from '../distributors/owner.js';
 import type { DayTotal } from './days.tables.js';
 
-/** A leg as its day needs it. */
+/** The fields of a leg that its day needs. */
 export type DayLeg = Pick<Leg, 'id' | 'brand' | 'party' | 'payee' | 'amount' | 'currency' | 'postedAt' | 'day'>;
 
-/** What blinds a leg in the totals of a reader. */
+/** Returns the salt that blinds a leg in the totals of a reader. */
 export type SaltOf = (reader: string, legId: string) => string;
 
-/** A leg as it stands in the tree of a reader's day: what the reader is shown of it, or will be when it is opened. */
+/** A leg in the tree of a reader's day: the fields that the reader sees, or will see when the leg is opened. */
 export function leafOf(leg: DayLeg, reader: string, saltOf: SaltOf) {
   const { amount, currency, day, party, payee, postedAt } = leg;
   return {
@@ -23,7 +23,10 @@ export function leafOf(leg: DayLeg, reader: string, saltOf: SaltOf) {
   };
 }
 
-/** Totals with roots, by day, seller, contributor and currency: what contributors and sellers may see, and what a seller's books are held to. */
+/**
+ * Totals with roots, by day, seller, contributor and currency. Contributors and sellers may see them, and a seller's books are
+ * checked against them.
+ */
 export function totalsOf(legs: readonly DayLeg[], saltOf: SaltOf): DayTotal[] {
   const bySeller = groupBy(legs, ({ day, brand, currency }) => `${day} ${brand} ${currency}`);
   const totals = [...bySeller.values()].flatMap((all) => [
@@ -35,7 +38,7 @@ export function totalsOf(legs: readonly DayLeg[], saltOf: SaltOf): DayTotal[] {
   return totals.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-/** What a total is of, in words. */
+/** The key of a total, in words. */
 export function keyOf({ day, seller, contributor, currency }: DayTotal): string {
   return `${day} ${seller}${contributor === '' ? '' : ` ${contributor}`} ${currency}`;
 }

@@ -5,7 +5,7 @@ import type { DayLeg } from './day.js';
 import { DAY_TOTALS } from './days.tables.js';
 import type { DayTotal } from './days.tables.js';
 
-/** Whose days: a contributor's by seller, or all that a seller pays. */
+/** The reader of days: a contributor (by seller), or a seller (all that it pays). */
 export interface Reader {
   readonly as: 'contributor' | 'seller';
   readonly brand: string;
@@ -13,13 +13,13 @@ export interface Reader {
 
 @Injectable()
 export class DaysRepository {
-  /** No leg is recorded while days are closed, and no day closed while legs are recorded. */
+  /** Closes days. No leg is recorded while days are being closed, and no day is closed while legs are being recorded. */
   async closeThrough(tx: EntityManager, day: string): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(4007)');
     await tx.query('update closed_days set through = $1::date where through < $1::date', [day]);
   }
 
-  /** The first day that is closed and has legs but no roots yet, if any; nobody else seals one meanwhile. Null: all are sealed. */
+  /** The first closed day that has legs but no roots yet, locked against other sealers. Null if all are sealed. */
   async unsealed(tx: EntityManager): Promise<{ through: string; day: string | null } | null> {
     const rows: { through: string }[] = await tx.query(
       'select through from closed_days where sealed < through for update',
@@ -41,7 +41,7 @@ export class DaysRepository {
     await tx.query('update closed_days set sealed = $1::date where sealed < $1::date', [through]);
   }
 
-  /** A day whose roots could not be kept. */
+  /** Records a day whose roots could not be stored. */
   async failed(tx: EntityManager, day: string, fault: string): Promise<void> {
     await tx.query(
       'insert into day_fault (day, fault) values ($1, $2) on conflict (day) do update set fault = excluded.fault',
@@ -49,7 +49,7 @@ export class DaysRepository {
     );
   }
 
-  /** Days that could not be closed; nobody else tries them meanwhile. */
+  /** Days that could not be closed, locked against other retries. */
   async lockFailed(tx: EntityManager): Promise<string[]> {
     const rows: { day: string }[] = await tx.query('select day from day_fault order by day for update');
     return rows.map(({ day }) => day);
@@ -63,7 +63,7 @@ export class DaysRepository {
     return tx.findBy(LEGS, { day });
   }
 
-  /** Legs of days of which no root is kept: those that could not be closed and, for a seller, those that are open. */
+  /** Legs of days without stored roots: days that could not be closed and, for a seller, open days. */
   openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
     return LEGS.query(
       tx,

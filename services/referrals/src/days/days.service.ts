@@ -13,7 +13,7 @@ import type { DayTotal } from './days.tables.js';
 import { LegSaltsService } from './leg-salts.service.js';
 import type { CommissionDayView, CommissionDaysView } from '../commissions/commissions.answers.js';
 
-/** Days of commissions: closed when they are over, each with a root over its legs that is kept from then on. */
+/** Days of commissions. A day is closed when it is over; the root over its legs is then stored permanently. */
 @Injectable()
 export class DaysService {
   private readonly log = new Logger(DaysService.name);
@@ -27,8 +27,8 @@ export class DaysService {
   ) {}
 
   /**
-   * Closes the days that are over, then keeps their roots. Legs are recorded on meanwhile, on the first open day. A day whose roots can't be
-   * kept is put aside, tried again by `retry`, and holds up no other.
+   * Closes the days that are over, then stores their roots. Recording of legs continues meanwhile, on the first open day. A day
+   * whose roots cannot be stored is set aside for `retry` and does not delay the others.
    */
   async close(): Promise<void> {
     const { zone } = this.config;
@@ -37,7 +37,7 @@ export class DaysService {
     while (await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.sealNext(tx)));
   }
 
-  /** Tries the days again that could not be closed. */
+  /** Retries the days that could not be closed. */
   async retry(): Promise<void> {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       for (const day of await this.repository.lockFailed(tx))
@@ -45,7 +45,7 @@ export class DaysService {
     });
   }
 
-  /** Keeps the roots of the first day that has none; answers whether there may be more. */
+  /** Stores the roots of the first day that has none. Returns whether there may be more. */
   private async sealNext(tx: EntityManager): Promise<boolean> {
     const unsealed = await this.repository.unsealed(tx);
     if (unsealed === null) return false;
@@ -55,7 +55,7 @@ export class DaysService {
     return day !== null;
   }
 
-  /** Whether the roots of a day are kept now; else the reason is. */
+  /** Stores the roots of a day. Returns whether that worked; if not, the reason is stored. */
   private async keep(tx: EntityManager, day: string): Promise<boolean> {
     try {
       await tx.transaction(async (nested) =>
@@ -71,8 +71,9 @@ export class DaysService {
   }
 
   /**
-   * Totals of days with their roots: of a contributor by seller, or of all that a seller pays. A seller's open day has the root of what it has
-   * so far; a contributor reads days that are over alone, or would see each purchase of its members when it is made.
+   * Totals of days with their roots: of a contributor by seller, or of everything that a seller pays. A seller's open day has the
+   * root of its legs so far. A contributor reads only days that are over; otherwise it would see each purchase of its members as it
+   * happens.
    */
   async list(reader: Reader, from: string, to: string): Promise<CommissionDaysView> {
     await this.close();
@@ -87,7 +88,7 @@ export class DaysService {
     });
   }
 
-  /** Closed days whose legs no longer give the totals and roots that were kept of them. */
+  /** Closed days whose legs no longer match the stored totals and roots. */
   async faults(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
     for (const day of await this.repository.sealedDays(tx)) {

@@ -11,5 +11,5 @@ export const DAY_TOTALS = defineTable('commission_day', {
   root: text(),
 });
 
-/** Legs of one day, seller and currency: a contributor's, or (contributor empty) those of all parties, which the seller reads. */
+/** Legs of one day, seller and currency: those of one contributor, or (contributor empty) of all parties, for the seller. */
 export type DayTotal = RowOf<typeof DAY_TOTALS>;

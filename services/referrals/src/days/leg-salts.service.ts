@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { ReaderKey } from '#libs/postgres';
 
-/** What blinds legs: without it nobody can guess a leg and try it against a root. A seller is shown that of its own legs. */
+/**
+ * Salts that blind legs. Without the salt nobody can guess a leg and test it against a root. A seller sees the salts of its own
+ * legs.
+ */
 @Injectable()
 export class LegSaltsService {
   constructor(private readonly key: ReaderKey) {}

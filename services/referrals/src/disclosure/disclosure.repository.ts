@@ -13,7 +13,7 @@ export class DisclosureRepository {
     return row.until;
   }
 
-  /** What each distributor earned as such on closed days: everybody who by then had a link (of the offer), also those who earned nothing. */
+  /** Earnings of each distributor on closed days. Includes everybody who had a link (of the offer) by then, also with no earnings. */
   async earnings(
     tx: EntityManager,
     { currency, offerId, until }: { currency: string; offerId: string | null; until: Date },

@@ -10,7 +10,7 @@ import { disclosureOf } from './disclosure.js';
 import { DisclosureRepository } from './disclosure.repository.js';
 import type { DisclosureView } from './disclosure.answers.js';
 
-/** How earnings spread over distributors, as the last closed day left them. */
+/** Distribution of earnings among distributors, as of the last closed day. */
 @Injectable()
 export class DisclosureService {
   constructor(
@@ -22,8 +22,9 @@ export class DisclosureService {
   ) {}
 
   /**
-   * Of one offer, or of the whole alliance (null). Figures are for the seller, who pays for it, and the operator (`reader` null): whatever
-   * number of promoters another brand had to wait for, accomplices could make them and subtract them again.
+   * Figures of one offer, or of the whole alliance (null). Only the seller, who pays for it, and the operator (`reader` null) read
+   * them. A minimum number of promoters would not protect them from other brands: accomplices could create that number and subtract
+   * themselves.
    */
   async of(reader: string | null, offer: string | null, currency: string): Promise<DisclosureView> {
     const id = offer === null ? null : (uuidFromId('of', offer) ?? fail('not_found'));

@@ -1,18 +1,18 @@
-/** What a programme paid to its distributors, as everybody may know it. */
+/** Earnings that a programme paid to its distributors, as published. */
 export interface Disclosure {
   readonly distributors: number;
-  /** Fraction without any earnings, 0 to 1, four decimals. */
+  /** Fraction of distributors without earnings, 0 to 1, four decimals. */
   readonly shareWithZero: string;
-  /** Minor units; of an even number the lower middle and the upper one averaged, rounded down. */
+  /** Minor units. For an even number: the average of the two middle values, rounded down. */
   readonly median: bigint;
   readonly total: bigint;
-  /** Fraction of all earnings that the best-earning tenth (at least one) has. */
+  /** Fraction of all earnings held by the top tenth of distributors (at least one). */
   readonly topTenthShare: string;
-  /** 0: all earn alike; near 1: one earns everything. */
+  /** 0: everyone earns the same; near 1: one distributor earns everything. */
   readonly gini: string;
 }
 
-/** Answers "most earn nothing" with figures. Earnings below zero count as zero. */
+/** Computes the figures behind "most earn nothing". Negative earnings count as zero. */
 export function disclosureOf(earnings: readonly bigint[]): Disclosure {
   const sorted = earnings.map((amount) => (amount > 0n ? amount : 0n)).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const n = sorted.length;

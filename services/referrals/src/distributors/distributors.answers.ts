@@ -8,7 +8,7 @@ const FIELDS = { id: text, kind: shape.oneOf(OWNER_KINDS), ref: text, introduced
 export const DISTRIBUTOR = named('Distributor', FIELDS);
 export const DISTRIBUTOR_PAGE = shape.page(DISTRIBUTOR);
 
-/** A row has the distributor, or the code and title of what is wrong with it. */
+/** A row contains the distributor, or the code and title of its error. */
 const DISTRIBUTOR_ROW = named('DistributorRow', {
   status: whole,
   id: optional(text),

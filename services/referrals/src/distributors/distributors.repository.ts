@@ -9,7 +9,7 @@ import type { Earner, Introduction } from './owner.js';
 
 @Injectable()
 export class DistributorsRepository {
-  /** Finds or makes a distributor; a wallet that is told later is taken in. */
+  /** Finds or creates a distributor. A wallet that is reported later is added. */
   async ensure(tx: EntityManager, distributor: Omit<Distributor, 'id' | 'introducer'>): Promise<Distributor> {
     await DISTRIBUTORS.insert(
       tx,
@@ -48,7 +48,7 @@ export class DistributorsRepository {
     );
   }
 
-  /** Introductions of several at once at the brands they promote for, with how long they earn; by `earnerKey`. */
+  /** Introductions of several earners at the brands they promote for, with their earning period; by `earnerKey`. */
   async introductions(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, Introduction>> {
     const rows: { brand: string; owner: string; introducer: string; since: Date; expires_at: Date }[] = await tx.query(
       `select i.brand, i.owner, i.introducer, i.since, i.expires_at from introduction i
@@ -60,7 +60,7 @@ export class DistributorsRepository {
     );
   }
 
-  /** All keys of the persons behind these at the brand, by `earnerKey`. */
+  /** All owner keys of the persons behind these earners at the brand, by `earnerKey`. */
   async personKeys(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, string[]>> {
     const rows: { brand: string; owner: string; keys: string[] }[] = await tx.query(
       `select brand, owner, person_keys(brand, owner) as keys
@@ -70,7 +70,7 @@ export class DistributorsRepository {
     return new Map(rows.map((row) => [earnerKey(row), row.keys]));
   }
 
-  /** Persons behind guides and others, by owner. */
+  /** Wallets of the persons behind guides and other owners, by owner. */
   async wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
     const rows: { owner: string; wallet_id: string }[] = await tx.query(
       'select distinct owner, wallet_id from distributor where owner = any($1) and wallet_id is not null',

@@ -28,23 +28,23 @@ import { ownerOf } from './owner.js';
 import type { Earner, Introduction, OwnerKind } from './owner.js';
 import type { DistributorRowView, DistributorRowsView, DistributorView } from './distributors.answers.js';
 
-/** An owner as a brand names him. */
+/** An owner as named by a brand. */
 export interface NamedOwner {
   readonly kind: OwnerKind;
   readonly ref?: string | null;
   readonly memberRef?: string | null;
 }
 
-/** The owner found: what he earns under and who he is as a person. */
+/** A resolved owner: the key for earnings and the person. */
 export interface KnownOwner {
   readonly kind: OwnerKind;
   readonly ref: string;
   readonly owner: string;
-  /** Whose he is as a person. */
+  /** The link of the owner as a person. */
   readonly link: MemberLink | null;
 }
 
-/** Who may recommend, and who introduced whom. */
+/** Registers distributors and introductions. */
 @Injectable()
 export class DistributorsService {
   constructor(
@@ -58,7 +58,7 @@ export class DistributorsService {
   ) {}
 
   /**
-   * Finds the wallet, store or brand that an owner means.
+   * Resolves an owner to a wallet, store or brand.
    * @param at pointer of the owner in the call, for faults
    * @throws DomainError `validation_failed`, `store_unknown`, `not_found`
    */
@@ -79,7 +79,7 @@ export class DistributorsService {
   }
 
   async ensure(tx: EntityManager, brand: string, { link, ...owner }: KnownOwner): Promise<Distributor> {
-    // whether a payee has left is asked of the copy, which may not have heard of him yet
+    // the copy decides later whether a payee has left, and may not have this link yet
     if (link !== null) await storeLinks(tx, [link]);
     const walletId = link?.walletId ?? null;
     return withinDepth(this.repository.ensure(tx, { ...owner, walletId, brand, createdAt: this.clock.now() }));
@@ -99,7 +99,7 @@ export class DistributorsService {
     }));
   }
 
-  /** Each row stands for itself, and each is judged by the same rules as a single call. */
+  /** Imports rows independently. Each row follows the same rules as a single call. */
   async import(brand: string, caller: string, rows: readonly DistributorDto[]): Promise<DistributorRowsView> {
     const results: DistributorRowView[] = [];
     for (const row of rows) {
@@ -128,7 +128,7 @@ export class DistributorsService {
     return this.repository.introductions(tx, earners);
   }
 
-  /** All keys of the persons behind these at the brand, by `earnerKey`. */
+  /** All owner keys of the persons behind these earners at the brand, by `earnerKey`. */
   personKeys(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, string[]>> {
     return this.repository.personKeys(tx, earners);
   }
@@ -159,7 +159,10 @@ export class DistributorsService {
   }
 }
 
-/** A brand is the caller itself, a member is named by `memberRef`; nothing that would name another is passed over. */
+/**
+ * Refuses fields that do not fit the kind: a brand is the caller itself, a member is named by `memberRef`. No contradictory field
+ * is ignored.
+ */
 function refuseMeaningless(brand: string, { kind, ref, memberRef }: NamedOwner, at: string): void {
   const foreign = kind === 'brand' ? (ref ?? brand) !== brand : kind === 'member' && (ref ?? null) !== null;
   const person = (kind === 'brand' || kind === 'store') && (memberRef ?? null) !== null;
@@ -177,7 +180,7 @@ function refuseMeaningless(brand: string, { kind, ref, memberRef }: NamedOwner, 
   if (errors.length > 0) fail('validation_failed', { errors });
 }
 
-/** The database counts levels by person, one registration of a brand at a time. */
+/** Maps the database's depth check to an error. It counts levels by person and serializes the registrations of a brand. */
 async function withinDepth<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,10 +1,10 @@
 export const OWNER_KINDS = ['brand', 'store', 'guide', 'member'] as const;
 export type OwnerKind = (typeof OWNER_KINDS)[number];
 
-/** Somebody who earns: a brand, a store or guide of a brand, or a person by wallet. */
+/** An owner earns: a brand, a store or guide of a brand, or a person by wallet. */
 export const OPERATOR = 'operator';
 
-/** The key under which earnings gather. A person has one, whichever brands know him; stores and guides belong to their brand. */
+/** The key under which earnings are collected. A person has one key across all brands; stores and guides belong to their brand. */
 export function ownerOf(kind: OwnerKind, brand: string, ref: string, walletId: string | null): string {
   switch (kind) {
     case 'brand':
@@ -18,12 +18,12 @@ export function ownerOf(kind: OwnerKind, brand: string, ref: string, walletId: s
   }
 }
 
-/** Who gets the money in settlement: brands and the operator by their own name, persons and shops through the pay-outs of members. */
+/** The payee in settlement: brands and the operator under their own name, persons and stores through members' payouts. */
 export function payeeOf(owner: string): string {
   return owner === OPERATOR || owner.startsWith('brand:') ? owner : 'members';
 }
 
-/** Another brand, where a single leg must not say which. */
+/** Stands for another brand where a single leg must not reveal which one. */
 const ALLIANCE = 'alliance';
 
 /** A payee as a brand may read it. */
@@ -31,12 +31,12 @@ export function shownPayee(payee: string, reader: string): string {
   return payee.startsWith('brand:') && payee !== `brand:${reader}` ? ALLIANCE : payee;
 }
 
-/** Whose points a member rebate becomes; apart from earnings, as it is never money. */
+/** The owner of a member rebate in points. It is separate from earnings because it is never money. */
 export function rebateOwner(walletId: string): string {
   return `rebate:${walletId}`;
 }
 
-/** Whether a payout file pays the owner; brands and operator are paid by the cycle, rebates in points. */
+/** Whether a payout file pays the owner. Brands and the operator are paid in the cycle, rebates in points. */
 export function isPerson(owner: string): boolean {
   return /^(wallet|store|guide):/.test(owner);
 }
@@ -51,7 +51,7 @@ export function walletIn(owner: string): string | null {
   return owner.startsWith('wallet:') ? owner.slice('wallet:'.length) : null;
 }
 
-/** An owner as one brand knows him: through it he earns. */
+/** An owner and the brand through which they earn. */
 export interface Earner {
   readonly brand: string;
   readonly owner: string;

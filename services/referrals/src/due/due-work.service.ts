@@ -8,7 +8,7 @@ import { WaitingService } from '../orders/waiting.service.js';
 
 const PAUSE_MS = 5_000;
 
-/** Does what time alone makes due: holds end, patience with late events, and days. */
+/** Runs work that is due by time: ends of holds, timeouts for late events, and days. */
 @Injectable()
 export class DueWorkService implements Due {
   constructor(

@@ -6,7 +6,7 @@ import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { EarningsService } from './earnings.service.js';
 
-/** Hears what the ledger made of conversions. */
+/** Receives the ledger's answers to conversions. */
 @Controller()
 export class ConversionAnswersConsumer {
   constructor(private readonly earnings: EarningsService) {}

@@ -4,11 +4,11 @@ export interface ConvertedAmount {
   readonly points: bigint;
   /** Points times price. */
   readonly cost: Decimal;
-  /** What the amount is more than the cost: kept in the rounding account, written off when points are taken back. */
+  /** The amount minus the cost. Kept in the rounding account; written off when points are taken back. */
   readonly remainder: Decimal;
 }
 
-/** Whole points that an amount in minor units buys at a price in millionths of a minor unit; nothing is lost, the rest is told. */
+/** Whole points that an amount in minor units buys at a price in millionths of a minor unit, with the cost and the remainder. */
 export function pointsFor(amount: bigint, priceMicro: bigint): ConvertedAmount {
   const price = Decimal.fromScaled(priceMicro, MICRO_SCALE);
   const points = Decimal.of(amount).divide(price, 'floor');
@@ -17,8 +17,8 @@ export function pointsFor(amount: bigint, priceMicro: bigint): ConvertedAmount {
 }
 
 /**
- * Points to take back when refunds that had reached `before` minor units of a conversion now reach `amount` more. The floor is of all
- * that they reached, so a hundred slices of one fen take back what one slice of a hundred does.
+ * Points to take back when refunds of a conversion grow from `before` minor units by `amount`. The floor applies to the sum of all
+ * refunds, so a hundred refunds of one fen take back as many points as one refund of a hundred.
  */
 export function pointsBack(before: bigint, amount: bigint, priceMicro: bigint): bigint {
   return pointsFor(before + amount, priceMicro).points - pointsFor(before, priceMicro).points;

@@ -23,7 +23,7 @@ export const EARNINGS = named('Earnings', {
   conversions: list(
     object({
       ...CONVERSION_FIELDS,
-      // requested: the ledger has not answered yet; declined: the points were not given, the money is free again
+      // requested: no answer of the ledger yet; declined: the points were not given, the money is available again
       state: shape.oneOf(['requested', 'posted', 'declined']),
       reason: shape.maybe(text),
     }),

@@ -6,20 +6,20 @@ import { CONVERSIONS, DRAWS } from './earnings.tables.js';
 import type { Conversion } from './earnings.tables.js';
 import type { Debt, FreeShare, Taking } from './takings.js';
 
-/** Whose earnings, and which of them: null for all persons. */
+/** Filter of earnings by owner (null: all persons) and other fields. */
 export interface EarningsFilter {
   readonly currency: string;
   readonly now: Date;
   readonly owner: string | null;
-  /** Only what was earned through this brand and the brand may know of; null: through whichever. */
+  /** Only earnings through this brand that it may know of; null: through any brand. */
   readonly through: string | null;
-  /** Most shares to take from, of each owner those whose hold ended first; null: all. */
+  /** Limit on the shares to take from; per owner, shares whose hold ended first come first. Null: all. */
   readonly most: number | null;
 }
 
 export type ChosenShare = Omit<FreeShare, 'free'>;
 
-/** What takings are for: one of these. */
+/** The cause of takings; exactly one is set. */
 export interface DrawCause {
   readonly currency: string;
   readonly conversionId?: string;
@@ -27,38 +27,38 @@ export interface DrawCause {
   readonly writeOffId?: string;
 }
 
-/** A taking as far as something of it can still be undone. */
+/** A taking with an amount that can still be undone. */
 export interface Draw {
   readonly id: string;
   readonly party: Party;
   readonly conversionId: string | null;
   readonly payoutId: string | null;
   readonly repays: string | null;
-  /** Whether the money has left: then it is owed, not given back. */
+  /** Whether the money has been paid out. Then a refund makes a debt instead of giving it back. */
   readonly gone: boolean;
   readonly left: bigint;
 }
 
-/** Shares of one person that are taken in turn with those of others. */
+/** Shares of one person that are chosen before it is another person's turn. */
 const TURN = 100;
 
 const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
-/** What the ledger made of a conversion. */
+/** The ledger's answer to a conversion. */
 export interface ConversionAnswer {
   readonly conversionId: string;
   readonly brand: string;
-  /** Why it was declined for good; null: the points are posted. */
+  /** The reason for a final decline; null: the points are posted. */
   readonly reason: string | null;
   readonly at: Date;
 }
 
-/** A conversion as its brand sees it. */
+/** A conversion as shown to its brand. */
 export interface ShownConversion {
   readonly id: string;
   readonly amount: bigint;
   readonly points: bigint;
-  /** In millionths of a minor unit, as text. */
+  /** Millionths of a minor unit, as text. */
   readonly cost: string;
   readonly remainder: string;
   readonly state: 'requested' | 'posted' | 'declined';
@@ -69,8 +69,8 @@ export interface ShownConversion {
 @Injectable()
 export class EarningsRepository {
   /**
-   * Shares over their hold with something left. Of all persons, only those who are there to be paid and whose shares are worth more than
-   * they owe; none has more than `TURN` shares chosen before all others had theirs.
+   * Shares past their hold with an amount left. Without an owner: only of persons who can be paid and whose shares exceed their
+   * debts. At most `TURN` shares of one person are chosen before all others had their turn.
    */
   async choose(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ChosenShare[]> {
     const rows: { commission_id: string; party: Party; owner: string }[] = await tx.query(
@@ -91,7 +91,7 @@ export class EarningsRepository {
     return rows.map(({ commission_id, ...row }) => ({ commissionId: commission_id, ...row }));
   }
 
-  /** Keeps the commissions of shares and of their owners' debts from changing: whoever changes a taking holds its commission. */
+  /** Locks the commissions of the shares and of the owners' debts. Every change of a taking requires the lock of its commission. */
   async lock(tx: EntityManager, chosen: readonly ChosenShare[], { currency }: EarningsFilter): Promise<void> {
     const owners = [...new Set(chosen.map(({ owner }) => owner))];
     await tx.query(
@@ -104,7 +104,7 @@ export class EarningsRepository {
     );
   }
 
-  /** What locked shares have left, by owner, earliest first. */
+  /** Amounts left on locked shares, by owner, earliest first. */
   async free(tx: EntityManager, chosen: readonly ChosenShare[]): Promise<FreeShare[]> {
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
       `select p.commission_id, p.party, p.owner, p.held - p.taken as free
@@ -116,7 +116,7 @@ export class EarningsRepository {
     return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
   }
 
-  /** What owners owe and have not repaid, by owner, oldest first. */
+  /** Open debts of owners, by owner, oldest first. */
   async debts(tx: EntityManager, owners: readonly string[], { currency, through }: EarningsFilter): Promise<Debt[]> {
     if (owners.length === 0) return [];
     const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
@@ -146,9 +146,9 @@ export class EarningsRepository {
     );
   }
 
-  /** Takings of a commission (kept from changing by its lock) in the order in which a refund undoes them. */
+  /** Takings of a locked commission, in the order in which a refund undoes them. */
   async drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
-    // drafts and write-offs cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
+    // no cost to anybody: drafts, write-offs; then points, then debts to reopen, last money paid out; the latest first
     const rows: {
       id: string;
       party: Party;
@@ -184,7 +184,7 @@ export class EarningsRepository {
     await CONVERSIONS.insert(tx, [conversion]);
   }
 
-  /** A conversion, kept from being reversed by others, and how much of it refunds have reached. */
+  /** A conversion, locked against other reversals, and how much of it refunds have reached. */
   async lockConversion(tx: EntityManager, id: string): Promise<{ conversion: Conversion; reached: bigint } | null> {
     const conversion = await tx.findOne(CONVERSIONS, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (conversion === null) return null;
@@ -195,7 +195,7 @@ export class EarningsRepository {
     return { conversion, reached: sums[0]?.reached ?? 0n };
   }
 
-  /** Keeps the commissions that a conversion was drawn from from changing. Must come before its own lock. */
+  /** Locks the commissions that a conversion draws from. Must precede the lock of the conversion itself. */
   async lockDrawn(tx: EntityManager, conversionId: string): Promise<void> {
     await tx.query(
       `select from commission where id in (select commission_id from earning_draw where conversion_id = $1) order by id for update`,
@@ -203,7 +203,7 @@ export class EarningsRepository {
     );
   }
 
-  /** Frees all that a conversion still holds, but what repaid debts; its shares are locked. */
+  /** Gives back everything that a conversion still holds except repaid debts. The caller has locked its shares. */
   async giveBackAll(tx: EntityManager, conversionId: string): Promise<void> {
     await tx.query(
       'update earning_draw set given_back = amount where conversion_id = $1 and repays is null and given_back < amount',
@@ -211,7 +211,7 @@ export class EarningsRepository {
     );
   }
 
-  /** Keeps the ledger's answer to a conversion; false if it is kept already. */
+  /** Stores the ledger's answer to a conversion. Returns false if it is stored already. */
   async addAnswer(tx: EntityManager, { conversionId, brand, reason, at }: ConversionAnswer): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into conversion_answer (conversion_id, brand, outcome, reason, at)
@@ -222,7 +222,7 @@ export class EarningsRepository {
     return rows.length > 0;
   }
 
-  /** Of one owner through one brand, the newest 200, newest first. What took back all that was left of a declined one is declined with it. */
+  /** The newest 200 conversions of an owner through a brand, newest first. A reversal of a declined conversion is shown as declined. */
   async conversions(tx: EntityManager, owner: string, brand: string): Promise<ShownConversion[]> {
     return tx.query(
       `select c.id, c.amount, c.points, c.cost_micro::text as cost, c.remainder_micro::text as remainder, c.at,
@@ -237,8 +237,8 @@ export class EarningsRepository {
   }
 
   /**
-   * What an owner holds through a brand that the brand may know of, by currency and state of the commissions. What a brand itself earns on
-   * orders of others it is told day by day, when the day is closed.
+   * An owner's holdings through a brand that the brand may know of, by currency and state of the commissions. A brand's own earnings
+   * on other sellers' orders are reported day by day, once the day is closed.
    */
   async byState(
     tx: EntityManager,
@@ -246,7 +246,7 @@ export class EarningsRepository {
     through: string,
   ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     const rows: { currency: string; state: string; amount: string }[] = await tx.query(
-      // a suspicion looks like whatever waits
+      // a suspicion looks like any other pending commission
       `with open as (
          select commission_id, party, sum(amount) as amount from leg
           where owner = $1 and owner like 'brand:%' and brand <> $2 and day > (select through from closed_days) group by 1, 2)
@@ -259,7 +259,7 @@ export class EarningsRepository {
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
   }
 
-  /** What an owner took of it, by currency: points, money (drafts too), and debts that are open. */
+  /** Takings of an owner, by currency: points, money (including drafts), and open debts. */
   async takings(
     tx: EntityManager,
     owner: string,

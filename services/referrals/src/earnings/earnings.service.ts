@@ -11,7 +11,7 @@ import type { DrawCause, EarningsFilter } from './earnings.repository.js';
 import type { Conversion } from './earnings.tables.js';
 import type { Debt, FreeShare, Taking } from './takings.js';
 
-/** Takings from earnings: by conversion, by payout, and what refunds undo of them. */
+/** Takings from earnings by conversion and by payout, and their reversal by refunds. */
 @Injectable()
 export class EarningsService {
   constructor(
@@ -20,8 +20,8 @@ export class EarningsService {
   ) {}
 
   /**
-   * A refund reaches into what was taken: a draft gets smaller, points are taken back at the price they had, paid money becomes a debt.
-   * @param held what each share of the commission, which the caller has locked, is about to hold
+   * Applies a refund to takings: a draft shrinks, points are taken back at their original price, paid money becomes a debt.
+   * @param held the amounts that the shares of the commission are about to hold; the caller has locked it
    */
   async clawedBack(
     tx: EntityManager,
@@ -45,7 +45,7 @@ export class EarningsService {
     }
   }
 
-  /** What an owner (all persons who are there to be paid, if null) can take, over its hold, and owes; nobody else changes either meanwhile. */
+  /** Amounts past their hold that an owner can take, and its debts; null: of all persons who can be paid. Locks both. */
   async free(tx: EntityManager, filter: EarningsFilter): Promise<{ shares: FreeShare[]; debts: Debt[] }> {
     const chosen = await this.repository.choose(tx, filter);
     if (chosen.length === 0) return { shares: [], debts: [] };
@@ -59,7 +59,7 @@ export class EarningsService {
     return this.repository.draw(tx, takings, cause);
   }
 
-  /** Writes a conversion and tells the ledger, which gives the points or takes them back. */
+  /** Stores a conversion and sends it to the ledger, which gives the points or takes them back. */
   async convert(tx: EntityManager, conversion: Conversion, declined = false): Promise<void> {
     await this.repository.addConversion(tx, conversion);
     if (conversion.points === 0n) return;
@@ -84,9 +84,9 @@ export class EarningsService {
   }
 
   /**
-   * Takes the ledger's answer. A conversion that it declined for good ends: what refunds have left of it is free again, but what repaid
-   * debts. Once, however often and late the answer comes.
-   * @throws DomainError `unavailable`, to be asked again, for a conversion that is not here (yet)
+   * Applies the ledger's answer. A finally declined conversion ends: what refunds have left of it is available again, except repaid
+   * debts. Repeated and late answers change nothing more.
+   * @throws DomainError `unavailable`, to retry, for a conversion that is not stored (yet)
    */
   async settled(tx: EntityManager, { id, reason, at }: { id: string; reason: string | null; at: Date }): Promise<void> {
     if (reason !== null) await this.repository.lockDrawn(tx, id);
@@ -102,7 +102,7 @@ export class EarningsService {
     await this.convert(tx, back, true);
   }
 
-  /** What whole points don't cover is written off: nobody owes fractions of a point. */
+  /** Takes points back. The part below a whole point is written off; nobody owes fractions of a point. */
   private async unconvert(tx: EntityManager, id: string, amount: bigint, at: Date): Promise<void> {
     const found = await this.repository.lockConversion(tx, id);
     if (found === null) throw new Error(`conversion ${id} is gone`);

@@ -8,14 +8,14 @@ export interface FreeShare {
   readonly free: bigint;
 }
 
-/** Money that had been paid when a refund reached it, as far as nothing repaid it yet. */
+/** Money that was paid out before a refund reached it, minus repayments. */
 export interface Debt {
   readonly drawId: string;
   readonly owner: string;
   readonly open: bigint;
 }
 
-/** What one share gives, and for which debt; null: for its owner. */
+/** The amount taken from one share, and the debt it repays; null: it goes to its owner. */
 export interface Taking {
   readonly share: FreeShare;
   readonly repays: string | null;
@@ -23,8 +23,8 @@ export interface Taking {
 }
 
 /**
- * Takes from shares of one owner, the earliest first: debts before anything else, then up to `wanted` (null: all that is left).
- * No share gives more than it has free, so the takings may be less than what was wanted.
+ * Takes from shares of one owner, earliest first: debts before anything else, then up to `wanted` (null: all that is left). No
+ * share gives more than is available, so the takings may be less than `wanted`.
  */
 export function takeFrom(shares: readonly FreeShare[], debts: readonly Debt[], wanted: bigint | null): Taking[] {
   const takings: Taking[] = [];

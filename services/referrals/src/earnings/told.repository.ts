@@ -1,25 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** Who earned, through which brand. */
+/** An earner and the brand through which they earn. */
 export interface Earning {
   readonly owner: string;
   readonly through: string;
   readonly currency: string;
-  /** On whose orders, where a brand earns by itself: its statement names the seller. Null: on whosesoever. */
+  /** The seller, for a brand's own earnings: its statement names the seller. Null: any seller. */
   readonly seller: string | null;
 }
 
-/** The seller that counts apart. */
+/** The seller as a separate key, for a brand's own earnings only. */
 const SELLER = `case when p.owner like 'brand:%' then c.brand end`;
 
-/** Shares that their brand does not know of, over their hold by a time, of whom nothing is taken back any more without a debt. */
+/** Shares past their hold (at $1) that their brand has not been told of. */
 const DUE = `from commission_party p join commission c on c.id = p.commission_id
    where not p.told and p.held > 0 and c.state in ('held', 'payable', 'paid') and c.hold_until <= $1`;
 
 @Injectable()
 export class ToldRepository {
-  /** The last closed day, if brands were not told up to it. */
+  /** The last closed day if brands have not been told up to it, else null. */
   async behind(tx: EntityManager): Promise<string | null> {
     const rows: { through: string }[] = await tx.query('select through from closed_days where told < through');
     return rows[0]?.through ?? null;
@@ -29,7 +29,7 @@ export class ToldRepository {
     await tx.query('update closed_days set told = $1::date where told < $1::date', [day]);
   }
 
-  /** Who has earned by now on orders of at least so many buyers. */
+  /** Earners with orders of at least `buyers` buyers by now. */
   async due(tx: EntityManager, until: Date, buyers: number): Promise<Earning[]> {
     return tx.query(
       `select p.owner, p.through, p.currency, ${SELLER} as seller ${DUE}
@@ -38,7 +38,7 @@ export class ToldRepository {
     );
   }
 
-  /** Tells the brand all of it at once, unless too few buyers are left meanwhile; answers of which orders. */
+  /** Tells the brand all of it in one step, unless too few buyers are left. Returns the orders. */
   async tell(
     tx: EntityManager,
     until: Date,
@@ -51,7 +51,7 @@ export class ToldRepository {
       `select from commission where id in (select p.commission_id ${which}) order by id for update`,
       values,
     );
-    // read when nobody else can tell them any more
+    // read once no other transaction can tell them
     const rows: { id: string; order_id: string; wallet_id: string }[] = await tx.query(
       `select distinct c.id, c.order_id, c.wallet_id ${which} order by c.id`,
       values,

@@ -7,16 +7,17 @@ import { PostingsService } from '../postings/postings.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { ToldRepository } from './told.repository.js';
 
-/** No sum is about fewer different buyers. Who knows all but one of them can still subtract. */
+/** The fewest different buyers in a sum. A reader who knows all but one of them can still subtract. */
 const FEWEST_BUYERS = 5;
-/** Orders in memory at a time. */
+/** Orders held in memory at a time. */
 const SLICE = 500;
 
 /**
- * What a brand is told of what its promoters earn on orders of other brands. A link, and a guide to own it, can be made for a single member:
- * then each commission would tell what that member bought elsewhere, and when. So it is told once a day, when holds are over, and in sums
- * over at least five buyers of one promoter; what is earned on fewer waits for more. What a brand earns by itself stands in its statement by
- * day and seller, so the five are buyers of one seller there, and settlement hears of it only then.
+ * Tells brands what their promoters earn on orders of other brands. A link, and a guide to own it, can be created for a single
+ * member; each commission would then reveal what that member bought elsewhere, and when. Brands are therefore told once a day,
+ * after holds end, in sums over at least five buyers of one promoter. Earnings on fewer buyers wait for more. A brand's own
+ * earnings appear in its statement by day and seller, so there the five are buyers of one seller, and settlement receives them
+ * only then.
  */
 @Injectable()
 export class ToldService {
@@ -28,7 +29,7 @@ export class ToldService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** After days were closed. */
+  /** Runs after days were closed. */
   async tell(): Promise<void> {
     const every = { brand: '*' };
     const day = await runInTransaction(this.dataSource, every, (tx) => this.repository.behind(tx));

@@ -29,10 +29,10 @@ import { EarningsService } from './earnings.service.js';
 import { sumOfTakings, takeFrom } from './takings.js';
 import type { ConversionView, EarningsView } from './earnings.answers.js';
 
-/** Points of one conversion that one client may ask for alone; as many as one grant may give. */
+/** The most points of one conversion without a second person; also the most of one grant. */
 const MOST_ALONE = 1_000_000n;
 
-/** The earnings wallet of whoever earns, and its conversion to points. */
+/** The earnings wallet of an owner and its conversion to points. */
 @Injectable()
 export class WalletsService {
   constructor(
@@ -48,7 +48,7 @@ export class WalletsService {
     private readonly approvals: Approvals,
   ) {}
 
-  /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
+  /** Earnings of the brand itself, of its store or guide, or of its member. Only earnings through the brand. */
   async wallet(brand: string, query: EarningsQuery): Promise<EarningsView> {
     if (query.kind === 'guide' && query.memberRef !== undefined) {
       const detail = 'A guide is named by ref.';
@@ -99,14 +99,17 @@ export class WalletsService {
     });
   }
 
-  /** What a member earned through the brand, over its hold, becomes points at the price of the day; what is less than a point's price goes to rounding. */
+  /**
+   * Converts a member's earnings through the brand, past their hold, to points at the current price. The remainder below the price
+   * of a point goes to rounding.
+   */
   async convert(
     brand: string,
     client: string,
     key: string | undefined,
     body: ConversionDto,
   ): Promise<Reply<ConversionView>> {
-    // the operator gives the points, in the alliance's currency; nothing says what others are worth in it
+    // the operator gives the points in the alliance's currency; other currencies have no price in it
     if (body.currency !== this.config.allianceCurrency) {
       const pointer = '/currency';
       fail('currency_mismatch', {

@@ -5,7 +5,7 @@ import { AllianceClock, formatInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { OwedRepository } from './owed.repository.js';
 
-/** What settlement compares its own figure for people with. */
+/** Answers settlement's comparison of the amounts owed to persons. */
 @Controller('internal/v1/owed')
 export class OwedController {
   constructor(

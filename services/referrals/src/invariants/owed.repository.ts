@@ -5,8 +5,8 @@ import { Decimal, MICRO_SCALE } from '#libs/kernel';
 @Injectable()
 export class OwedRepository {
   /**
-   * What sellers owe to persons, paid out or not, by currency: their legs, minus what their conversions cost. What a conversion
-   * leaves to rounding is no part of its cost, so it stays here. A buyer's rebate is points and no money.
+   * Amounts that sellers owe to persons, paid out or not, by currency: their legs minus the cost of their conversions. The remainder
+   * that a conversion sends to rounding is not part of its cost, so it stays here. A buyer's rebate is points, not money.
    */
   async toPersons(tx: EntityManager): Promise<{ currency: string; amount: Decimal }[]> {
     const rows: { currency: string; micro: string }[] = await tx.query(

@@ -6,7 +6,7 @@ import { PostedBody } from './posted.dto.js';
 import { PostedRepository } from './posted.repository.js';
 import type { Posted } from './posted.repository.js';
 
-/** What settlement compares its lines of commissions and conversions with. */
+/** Answers settlement's comparison of its lines of commissions and conversions. */
 @Controller('internal/v1/posted')
 export class PostedController {
   constructor(

@@ -1,17 +1,17 @@
 import { IsInstant, IsParts, IsText } from '#libs/http';
 
 class OnePosting {
-  /** An entry or a conversion. What is none counts nothing. */
+  /** Id of an entry or a conversion. Other ids count nothing. */
   @IsText(100)
   postingId!: string;
 }
 
-/** What was posted at a time, what is named, or of what is named the part of a time. */
+/** Selects postings by time, by id, or by both. */
 export class PostedBody {
   @IsInstant({ optional: true })
   from?: string | null;
 
-  /** First instant that no longer counts. */
+  /** End of the span, exclusive. */
   @IsInstant({ optional: true })
   to?: string | null;
 

@@ -1,22 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** Legs of one seller to one payee, as settlement heard of them; what was given and what was taken back apart. */
+/** Legs of one seller to one payee as sent to settlement; given and taken-back amounts are separate. */
 export interface PostedLegs {
   readonly seller: string;
   readonly party: string;
   readonly payee: string;
   readonly currency: string;
   readonly legs: string;
-  /** Minor units; negative takes back. */
+  /** Minor units; negative if taken back. */
   readonly amount: string;
 }
 
-/** Conversions that gave points, or took some back. */
+/** Conversions that gave points or took them back. */
 export interface PostedConversions {
   readonly currency: string;
   readonly conversions: string;
-  /** Millionths of a minor unit; negative takes back. */
+  /** Millionths of a minor unit; negative if taken back. */
   readonly costMicro: string;
 }
 
@@ -28,7 +28,7 @@ export interface Posted {
 export interface Which {
   readonly from: string | null;
   readonly to: string | null;
-  /** Of entries and conversions; null: all. */
+  /** Ids of entries and conversions; null: all. */
   readonly ids: readonly string[] | null;
 }
 
@@ -40,7 +40,10 @@ function during(column: string): string {
 
 @Injectable()
 export class PostedRepository {
-  /** What settlement was sent of these entries and conversions. A share that its brand was told of later counts when it was told. */
+  /**
+   * What settlement was sent of these entries and conversions. A share that its brand was told of later counts at the time of
+   * telling.
+   */
   async of(tx: EntityManager, { from, to, ids }: Which): Promise<Posted> {
     const named = (column: string): string => (ids === null ? '' : `and ${column} = any ($3::uuid[])`);
     const values = [from, to, ...(ids === null ? [] : [ids.filter((id) => UUID.test(id))])];

@@ -8,7 +8,7 @@ import { DaysService } from '../days/days.service.js';
 
 const SHOWN = 5;
 
-/** What must hold in the books of referrals, measured now. Each query names what breaks its rule. */
+/** Invariants of the books of referrals, checked on current data. Each query returns the rows that violate its rule. */
 const RULES: readonly (readonly [string, string])[] = [
   [
     'referrals: first legs of every commission sum to the used part of its pool',

@@ -1,7 +1,7 @@
-/** Crockford's base 32: no I, L, O, U, so that a code read aloud or typed from paper survives. */
+/** Crockford's base 32: no I, L, O, U, to avoid misreading when a code is read aloud or typed from paper. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** Letters that carry randomness: 60 bits, too many to guess. The thirteenth is the check letter. */
+/** Number of random letters: 60 bits, too many to guess. The thirteenth is the check letter. */
 const LETTERS = 12;
 
 /** Product in the field of 32 elements (x⁵ + x² + 1). */
@@ -15,7 +15,7 @@ function times(a: number, b: number): number {
   return product;
 }
 
-/** Each place has a weight of its own, so a wrong letter and two swapped neighbours always change the check letter. */
+/** Each position has its own weight, so a wrong letter or a swap of neighbours always changes the check letter. */
 function checkLetter(values: readonly number[]): string {
   let weight = 1;
   let sum = 0;
@@ -38,7 +38,7 @@ export function codeFrom(random: Uint8Array): string {
   return values.map((value) => ALPHABET[value]).join('') + checkLetter(values);
 }
 
-/** A code as people type it, in the one spelling we keep; null when it can't be one. */
+/** Normalizes a code as people type it to the stored spelling; null if it cannot be a code. */
 export function readCode(text: string): string | null {
   if (text.length > 40) return null;
   const code = text.toUpperCase().replaceAll(/[-\s]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');

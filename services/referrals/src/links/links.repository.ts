@@ -14,7 +14,7 @@ export class LinksRepository {
     return tx.findBy(LINKS, { id: Any(ids) });
   }
 
-  /** How often links were followed, by link; one that never was is not there. */
+  /** Number of clicks by link. A link without clicks is absent. */
   async clicks(tx: EntityManager, ids: readonly string[]): Promise<Map<string, bigint>> {
     const rows: { link_id: string; clicks: bigint }[] = await tx.query(
       'select link_id, sum(clicks)::bigint as clicks from link_clicks where link_id = any($1::uuid[]) group by link_id',

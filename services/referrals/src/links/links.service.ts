@@ -93,14 +93,14 @@ export class LinksService {
     return toString(this.addressOf(link), { type: 'svg', errorCorrectionLevel: 'M', margin: 4 });
   }
 
-  /** A link by its code as somebody typed it, of whatever brand; null when there is none. */
+  /** Finds a link of any brand by its code as typed; null if there is none. */
   async byCode(tx: EntityManager, text: string): Promise<Link | null> {
     const code = readCode(text);
     if (code === null) return null;
     return (await this.repository.byCodes(tx, [code]))[0] ?? null;
   }
 
-  /** The same for many, by code in our spelling. */
+  /** Finds several links, by code in the stored spelling. */
   async byCodes(tx: EntityManager, codes: readonly string[]): Promise<Map<string, Link>> {
     const links = codes.length === 0 ? [] : await this.repository.byCodes(tx, [...new Set(codes)]);
     return new Map(links.map((link) => [link.code, link]));

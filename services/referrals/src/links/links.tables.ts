@@ -17,5 +17,5 @@ export const LINKS = defineTable('link', {
   createdAt: timestamptz(),
 });
 
-/** A tracked link: who promotes which offer for which campaign, and where it leads. */
+/** A tracked link: the promoter, the offer, the campaign, and the target. */
 export type Link = RowOf<typeof LINKS>;

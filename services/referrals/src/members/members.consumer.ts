@@ -9,7 +9,7 @@ import { WaitingService } from '../orders/waiting.service.js';
 import { MembersRepository } from './members.repository.js';
 import type { KnownBinding } from './members.repository.js';
 
-/** Hears who contributed whom. */
+/** Receives bindings from crm. */
 @Controller()
 export class MembersConsumer {
   constructor(
@@ -18,7 +18,7 @@ export class MembersConsumer {
     private readonly late: LateBindingsService,
   ) {}
 
-  /** Orders of the wallet that came before are handled now; those that were not waited for get their contributor's share. */
+  /** Handles the wallet's orders that waited for the binding. Commissions opened without it get their contributor's share. */
   @OnEvents(TOPICS.bindings, { group: 'referrals.bindings', ordered: true })
   async bindings(@Payload() batch: EventBatch): Promise<void> {
     const bindings = batch.events.flatMap((event): KnownBinding[] => {

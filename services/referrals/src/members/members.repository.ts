@@ -10,7 +10,7 @@ export interface KnownBinding {
 /** The service's own copy of crm's bindings. */
 @Injectable()
 export class MembersRepository {
-  /** Takes bindings in, the newest of each wallet. Waits for orders that just asked in vain, so that none is forgotten. */
+  /** Stores bindings, the newest per wallet. Waits for transactions that have just looked in vain, so that none is missed. */
   async putBindings(tx: EntityManager, bindings: readonly KnownBinding[]): Promise<void> {
     await tx.query(
       `insert into binding (wallet_id, contributor, since)
@@ -34,7 +34,7 @@ export class MembersRepository {
     return new Map(rows.map((row) => [row.wallet_id, row.contributor]));
   }
 
-  /** Leaves a mark on wallets that are not bound yet: the event of their binding then waits for this transaction. */
+  /** Marks wallets that are not bound yet. The event of their binding then waits for this transaction. */
   async expectBindings(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
     await tx.query(
       `insert into binding (wallet_id) select w from unnest($1::text[]) w order by w

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, lastContractAt } from '#libs/directory';
 import { MembersRepository } from './members.repository.js';
 
-/** Who contributed whom. */
+/** Contributors of members. */
 @Injectable()
 export class MembersService {
   constructor(
@@ -11,18 +11,18 @@ export class MembersService {
     private readonly directory: BrandDirectory,
   ) {}
 
-  /** Contributor by wallet. After `expect`, a wallet that is missing here will be told by `MembersConsumer`. */
+  /** Contributor by wallet. After `expect`, `MembersConsumer` reports any wallet that is missing here. */
   contributors(tx: EntityManager, walletIds: readonly string[]): Promise<Map<string, string>> {
     return this.repository.bindings(tx, walletIds);
   }
 
-  /** A brand that has left the alliance earns no more. */
+  /** The contributor, or null if it has left the alliance: it then earns no more. */
   async present(contributor: string | undefined): Promise<string | null> {
     if (contributor === undefined) return null;
     return (await this.directory.get(contributor))?.status === 'closed' ? null : contributor;
   }
 
-  /** Whether the brand may owe points to a buyer: it has, or had, a contract to settle them by. */
+  /** Whether the brand may owe points to a buyer: it has or had a contract to settle them under. */
   async givesPoints(brand: string, at: Date): Promise<boolean> {
     const known = await this.directory.get(brand);
     return known !== null && lastContractAt(known, at) !== null;

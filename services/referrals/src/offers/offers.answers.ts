@@ -32,7 +32,7 @@ export const OFFER = named('Offer', {
   validFrom: instant,
   validTo: maybe(instant),
   withdrawnAt: maybe(instant),
-  // for the seller alone; what is used is not in lists
+  // seller only; lists omit the usage
   budget: optional(maybe(minor)),
   used: optional(minor),
 });

@@ -111,7 +111,7 @@ export class OffersQuery extends PageQuery {
   of?: 'mine' | 'all';
 }
 
-/** @throws DomainError `recruit_pay_refused`, `split_mismatch`, `validation_failed` for what is wrong between fields */
+/** @throws DomainError `recruit_pay_refused`, `split_mismatch`, `validation_failed` for conflicts between fields */
 export function offerTermsFrom(body: OfferDto): OfferTerms {
   if ((body.basis ?? 'order') !== 'order') fail('recruit_pay_refused');
   const split = sharesFrom(body.split);

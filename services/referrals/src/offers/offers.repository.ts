@@ -14,7 +14,7 @@ export class OffersRepository {
     return tx.findBy(OFFERS, { id: Any(ids) });
   }
 
-  /** Offers that hold for any order of these sellers, newest last. */
+  /** Standing offers of these sellers, which apply to any order, newest last. */
   standing(tx: EntityManager, sellers: readonly string[]): Promise<Offer[]> {
     return OFFERS.query(tx, 'select * from offer where standing and brand = any($1) order by created_at, id', [
       sellers,
@@ -47,7 +47,7 @@ export class OffersRepository {
     return tx.existsBy(PICKUPS, { offerId, brand, campaign });
   }
 
-  /** How much has been used under names of `usageScope`, kept from changing until the transaction ends. */
+  /** Usage under names of `usageScope`, locked until the transaction ends. */
   async lockUsage(tx: EntityManager, scopes: readonly string[]): Promise<Map<string, bigint>> {
     const sorted = [...new Set(scopes)].sort();
     await tx.query(

@@ -25,7 +25,7 @@ import type { OfferDto } from './offers.dto.js';
 import { OffersRepository } from './offers.repository.js';
 import type { OfferView, PickupView } from './offers.answers.js';
 
-/** Offers: what a brand pays, who picked it, how much of it is used. */
+/** Offers: their terms, the brands that picked them, and their usage. */
 @Injectable()
 export class OffersService {
   constructor(
@@ -62,7 +62,7 @@ export class OffersService {
     });
   }
 
-  /** From now on it pays on no new order; what was earned stays. */
+  /** Withdraws an offer. It pays on no new order; earned amounts stay. */
   withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<Reply<OfferView>> {
     return idempotent(this.dataSource, { brand, caller, route: 'offers.withdraw', key, body: id }, async (tx) => {
       const offer = await this.require(tx, id);
@@ -96,7 +96,7 @@ export class OffersService {
     });
   }
 
-  /** An offer that the brand picked for the campaign and that may get new links. */
+  /** An offer that the brand picked for the campaign and that still allows new links. */
   async requirePicked(tx: EntityManager, id: string, brand: string, campaign: string): Promise<Offer> {
     const offer = await this.requireOpen(tx, id);
     if (!(await this.repository.picked(tx, offer.id, brand, campaign))) fail('offer_not_picked');
@@ -123,7 +123,7 @@ export class OffersService {
   private async requireOpen(tx: EntityManager, id: string): Promise<Offer> {
     const offer = await this.require(tx, id);
     const now = this.clock.now();
-    // it may be picked before it begins
+    // an offer may be picked before it begins
     if (!offerOpen({ ...offer, validFrom: new Date(0) }, now)) fail('offer_closed');
     if (offer.budget !== null && (await this.used(tx, offer)) >= offer.budget) fail('offer_exhausted');
     return offer;
@@ -140,7 +140,7 @@ export class OffersService {
   }
 }
 
-/** Budget and use are the seller's own business. */
+/** The offer as a reader sees it. Only the seller sees budget and usage. */
 function offerDocument(offer: Offer, used: bigint | null, reader: string): OfferView {
   const amount = (value: bigint | null): number | null => (value === null ? null : pointsToJson(value));
   return {

@@ -20,7 +20,7 @@ export const OFFERS = defineTable('offer', {
   seller: text('brand'),
   name: text(),
   basis: text<'order'>(),
-  /** Of budget and caps, and of the orders that it pays on. */
+  /** Currency of the budget and the caps, and of the orders that the offer pays on. */
   currency: text(),
   poolBp: integer(),
   split: jsonb(sharesOf),
@@ -35,7 +35,7 @@ export const OFFERS = defineTable('offer', {
   capOrder: orNull(bigint()),
   capBeneficiaryDay: orNull(bigint()),
   capMonth: orNull(bigint()),
-  /** Holds also for orders that nobody promoted. */
+  /** Applies also to orders that nobody promoted. */
   standing: boolean(),
   validFrom: timestamptz(),
   validTo: orNull(timestamptz()),
@@ -43,7 +43,7 @@ export const OFFERS = defineTable('offer', {
   createdAt: timestamptz(),
 });
 
-/** What a brand pays for orders that others bring. Never changed once published, only withdrawn. */
+/** Terms under which a brand pays for orders brought by others. A published offer never changes; it can only be withdrawn. */
 export type Offer = RowOf<typeof OFFERS>;
 
 export const PICKUPS = defineTable('pickup', {
@@ -56,7 +56,7 @@ export const PICKUPS = defineTable('pickup', {
 
 export type Pickup = RowOf<typeof PICKUPS>;
 
-/** In the order of parties, which a document of the database does not keep. */
+/** Restores the order of parties, which a JSON column does not keep. */
 function sharesOf(stored: unknown): Shares {
   const shares = stored as Shares;
   return Object.fromEntries(PARTIES.flatMap((party) => (shares[party] === undefined ? [] : [[party, shares[party]]])));

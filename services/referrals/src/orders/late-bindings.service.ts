@@ -6,7 +6,7 @@ import { MembersService } from '../members/members.service.js';
 import { PostingsService } from '../postings/postings.service.js';
 import { OrdersRepository } from './orders.repository.js';
 
-/** Contributors of whom the word came after their buyers' commissions had been opened without them. */
+/** Handles contributors that became known after their buyers' commissions had been opened without them. */
 @Injectable()
 export class LateBindingsService {
   constructor(
@@ -16,7 +16,7 @@ export class LateBindingsService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** Adds the share of contributors who are known by now. */
+  /** Adds the share of contributors that are known now. */
   async earn(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
     const late = await this.repository.takeUnbound(tx, walletIds);
     if (late.length === 0) return;

@@ -18,7 +18,7 @@ import { contributorShare, holdUntil, PROMOTED, toldAtOnce } from '../commission
 import type { Commission, Share } from '../commissions/commission.js';
 import type { Sale } from './order-fact.js';
 
-/** An order for which something is due by some plan, before it is known who is there to get it. */
+/** An order that pays under some plan, before its parties are known. */
 interface Due {
   readonly sale: Sale;
   readonly decided: Decided;
@@ -30,11 +30,11 @@ interface Due {
 
 export interface NewCommissions {
   readonly commissions: Commission[];
-  /** Orders whose buyer's contributor is not known yet. */
+  /** Orders whose contributor is not known yet. */
   readonly waiting: Sale[];
 }
 
-/** Makes commissions of orders: who won, under which plan, who is there, and what smells of fraud. Posts nothing. */
+/** Builds commissions of orders: winner, plan, present parties, and suspicion of fraud. Posts nothing. */
 @Injectable()
 export class NewCommissionsService {
   constructor(
@@ -44,7 +44,7 @@ export class NewCommissionsService {
     private readonly distributors: DistributorsService,
   ) {}
 
-  /** `final`: whoever's contributor is not known now is not waited for. */
+  /** Builds commissions of a batch. `final`: do not wait for contributors that are not known now. */
   async of(tx: EntityManager, sales: readonly Sale[], final: boolean): Promise<NewCommissions> {
     const programmes = await this.programmes.all(tx);
     const decided = await this.attribution.decideAll(tx, sales);
@@ -116,13 +116,13 @@ export class NewCommissionsService {
     const missing = wallets.filter((wallet) => !known.has(wallet));
     if (missing.length === 0) return known;
     await this.members.expect(tx, missing);
-    // somebody may have told us between the two looks; whoever does from now on finds what this transaction leaves
+    // a binding may have arrived between the two looks; a later one finds what this transaction leaves
     for (const [wallet, brand] of await this.members.contributors(tx, missing)) known.set(wallet, brand);
     return known;
   }
 }
 
-/** Who promoted, for which brand. */
+/** The promoter and the brand they promote for. */
 function promoterOf({ verdict: { promoter, link } }: Decided): Earner | null {
   return promoter === null || link === null ? null : { brand: link.brand, owner: promoter };
 }
@@ -132,8 +132,8 @@ function needsContributor(plan: Plan): boolean {
 }
 
 /**
- * Under which plan an order pays: its offer's on the goods of the offer, with the floor under the contributor's share (the default where
- * the offer names none); the programme's default on all other goods, and on all of an order without goods of an offer.
+ * The plan that an order pays under. Goods of an offer: the offer's plan, with the floor under the contributor's share, or the
+ * default if the offer names none. All other goods, and an order without goods of an offer: the programme's default.
  */
 function dueOf(sale: Sale, decided: Decided, programme: Programme): Due | null {
   const { offer } = decided;
@@ -159,7 +159,7 @@ function lineOf({ lineId, net }: Sale['lines'][number], rest: boolean): Commissi
   return { lineId, net, returned: 0n, rest };
 }
 
-/** Who is there. Whoever isn't leaves his share with the seller. */
+/** Shares of the present parties. The share of an absent party stays with the seller. */
 function sharesOf(
   { sale, decided, plan }: Due,
   { contributor, introducer, memberRebate }: Record<'contributor' | 'introducer' | 'memberRebate', string | null>,
@@ -183,7 +183,7 @@ function sharesOf(
   });
 }
 
-/** Nobody earns on his own purchase; such a commission waits for the operator to look at it. */
+/** A reason to suspect the commission, or null. Nobody earns on their own purchase; such a commission waits for the operator. */
 function suspicionOf(sale: Sale, shares: readonly Share[], personOf: (owner: string) => string | null): string | null {
   const buyer = shares.filter(({ party, owner }) => party !== 'memberRebate' && personOf(owner) === sale.walletId);
   if (buyer.length === 0) return null;

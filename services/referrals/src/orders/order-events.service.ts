@@ -9,7 +9,7 @@ import type { OrderFact, SaleDelivery, SaleReturn } from './order-fact.js';
 import { OrdersRepository } from './orders.repository.js';
 import { WaitingRepository } from './waiting.repository.js';
 
-/** A fact with the event that told it, so that it can wait. */
+/** A fact with its event, so that it can wait. */
 export interface ToldFact {
   readonly fact: OrderFact;
   readonly eventId: string;
@@ -17,7 +17,7 @@ export interface ToldFact {
   readonly body: Uint8Array;
 }
 
-/** What orders, deliveries and returns do to commissions. Same facts again change nothing. */
+/** Applies orders, deliveries and returns to commissions. Repeated facts change nothing. */
 @Injectable()
 export class OrderEventsService {
   constructor(
@@ -28,7 +28,7 @@ export class OrderEventsService {
     private readonly earnings: EarningsService,
   ) {}
 
-  /** Facts in the order in which they were told; runs of orders are handled as one. */
+  /** Handles facts in their order of arrival; consecutive orders are handled as one batch. */
   async handle(tx: EntityManager, told: readonly ToldFact[], final = false): Promise<void> {
     let rest = told;
     while (rest.length > 0) {
@@ -55,7 +55,7 @@ export class OrderEventsService {
     );
   }
 
-  /** Leaves out orders that are known; an order under a brand's id that another order has is kept as a duplicate that earns nothing. */
+  /** Leaves out known orders. An order whose brand id is taken by another order is kept as a duplicate that earns nothing. */
   private async fresh(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
     const known = await this.repository.known(
       tx,
@@ -75,7 +75,7 @@ export class OrderEventsService {
 
   private async followUp(tx: EntityManager, run: readonly ToldFact[]): Promise<void> {
     const orderIds = [...new Set(run.map(({ fact }) => fact.orderId))];
-    // in this order: what stops waiting meanwhile is then found among the commissions
+    // in this order: an order that stops waiting meanwhile is then found among the commissions
     const waiting = await this.waiting.ordersAmong(tx, orderIds);
     const commissions = await this.repository.lockByOrder(tx, orderIds);
     const early = new Set([...waiting].filter((id) => !commissions.has(id)));
@@ -99,7 +99,7 @@ export class OrderEventsService {
     const left = { ...commission, lines, remaining, restRemaining };
     const after = reduced(left);
     if (commission.state !== 'cancelled') {
-      // what was taken goes back first, so that nobody has ever taken more than he holds
+      // undo takings first, so that no share ever has more taken than held
       const held = new Map(after.shares.map((share) => [share.party, share.held]));
       await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
       await this.postings.reduce(tx, commission, after, fact);

@@ -3,7 +3,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { instant, OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema } from '#libs/contracts';
 import type { OrderDelivered, OrderRecorded, OrderReturned } from '#libs/contracts';
 
-/** A line of an order as commissions need it. */
+/** The fields of an order line that commissions need. */
 export interface SaleLine {
   readonly lineId: string;
   readonly sku: string;
@@ -12,7 +12,7 @@ export interface SaleLine {
   readonly net: bigint;
 }
 
-/** An order as the ledger told it. */
+/** An order as received from the ledger. */
 export interface Sale {
   readonly kind: 'recorded';
   readonly orderId: string;
@@ -52,7 +52,7 @@ export interface SaleDelivery {
 
 export type OrderFact = Sale | SaleReturn | SaleDelivery;
 
-/** What an event of the ledger's orders says; null for kinds that mean nothing here. */
+/** The fact in an event of the ledger's orders; null for kinds that are ignored here. */
 export function factOf(message: Message): OrderFact | null {
   switch (message.$typeName) {
     case OrderRecordedSchema.typeName:
@@ -74,7 +74,7 @@ export function factOf(message: Message): OrderFact | null {
   }
 }
 
-/** The same from stored bytes. */
+/** The same fact from stored bytes. */
 export function factFrom(type: string, body: Uint8Array): OrderFact | null {
   for (const schema of [OrderRecordedSchema, OrderReturnedSchema, OrderDeliveredSchema]) {
     if (schema.typeName === type) return factOf(fromBinary(schema, body));

@@ -7,7 +7,7 @@ import { factOf } from './order-fact.js';
 import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 
-/** Hears the ledger's orders, in order by wallet. */
+/** Receives the ledger's orders, in order by wallet. */
 @Controller()
 export class OrdersConsumer {
   constructor(private readonly orders: OrderEventsService) {}

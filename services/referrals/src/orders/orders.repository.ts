@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Commission } from '../commissions/commission.js';
 import { COMMISSIONS, SHARES, withShares } from '../commissions/commissions.tables.js';
 
-/** What orders, returns and bindings write into commissions. */
+/** Writes of orders, returns and bindings to commissions. */
 @Injectable()
 export class OrdersRepository {
   async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
@@ -23,7 +23,7 @@ export class OrdersRepository {
     );
   }
 
-  /** Which of these orders are known, by order and by the brand's own id. */
+  /** Finds known orders, by order and by the brand's own id. */
   async known(
     tx: EntityManager,
     orders: readonly { orderId: string; brand: string; externalId: string }[],
@@ -46,7 +46,7 @@ export class OrdersRepository {
     return new Map((await withShares(tx, rows)).map((commission) => [commission.orderId, commission]));
   }
 
-  /** Commissions of these buyers that nobody's contributor share is in yet, from now on counted as having heard. */
+  /** Commissions of these buyers without a contributor's share. Marks them as bound. */
   async takeUnbound(tx: EntityManager, walletIds: readonly string[]): Promise<Commission[]> {
     const rows = await COMMISSIONS.query(
       tx,
@@ -71,7 +71,7 @@ export class OrdersRepository {
     );
   }
 
-  /** Remembers a return; false when it was taken in before. */
+  /** Stores a return. Returns false if it was stored before. */
   async addReturn(tx: EntityManager, returnId: string, commission: Commission, taken: bigint): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into commission_return (return_id, commission_id, brand, taken) values ($1, $2, $3, $4)

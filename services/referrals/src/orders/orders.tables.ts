@@ -11,5 +11,5 @@ export const WAITING_EVENTS = defineTable('waiting_event', {
   queuedAt: filled(timestamptz()),
 });
 
-/** An event of an order that waits until its buyer's contributor is known. */
+/** An event of an order that waits for its buyer's contributor. */
 export type WaitingEvent = InsertOf<typeof WAITING_EVENTS>;

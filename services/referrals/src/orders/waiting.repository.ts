@@ -18,7 +18,7 @@ export class WaitingRepository {
     return new Set(rows.map((row) => row.order_id));
   }
 
-  /** Takes out what waits for these wallets, in the order in which it came. */
+  /** Removes and returns the waiting events of these wallets, in order of arrival. */
   take(tx: EntityManager, walletIds: readonly string[]): Promise<RowOf<typeof WAITING_EVENTS>[]> {
     return WAITING_EVENTS.query(
       tx,
@@ -27,7 +27,7 @@ export class WaitingRepository {
     );
   }
 
-  /** Wallets with an event that has waited for longer than the patience, in seconds. */
+  /** Wallets with an event that has waited longer than `seconds`. */
   async overdue(tx: EntityManager, seconds: number): Promise<string[]> {
     const rows: { wallet_id: string }[] = await tx.query(
       `select distinct wallet_id from waiting_event where queued_at < clock_timestamp() - make_interval(secs => $1) limit 100`,

@@ -7,10 +7,10 @@ import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 import { WaitingRepository } from './waiting.repository.js';
 
-/** Every member is bound to a brand from the first moment, so an event that is this late will not come. */
+/** Every member is bound to a brand from the start, so an event that is this late will not arrive. */
 const PATIENCE_S = 60;
 
-/** Orders that came before the word of who contributed their buyer. */
+/** Orders that arrived before the binding of their buyer. */
 @Injectable()
 export class WaitingService {
   constructor(
@@ -19,7 +19,7 @@ export class WaitingService {
     private readonly orders: OrderEventsService,
   ) {}
 
-  /** Handles what waits for these wallets, now that their contributors are known. */
+  /** Handles the waiting orders of these wallets, once their contributors are known. */
   async resume(tx: EntityManager, walletIds: readonly string[], final = false): Promise<void> {
     const events = await this.repository.take(tx, walletIds);
     const told = events.flatMap(({ eventId, type, body }): ToldFact[] => {
@@ -29,7 +29,7 @@ export class WaitingService {
     if (told.length > 0) await this.orders.handle(tx, told, final);
   }
 
-  /** Goes on without a contributor where the word did not come. */
+  /** Continues without a contributor if the binding did not arrive. */
   async giveUp(): Promise<void> {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const wallets = await this.repository.overdue(tx, PATIENCE_S);

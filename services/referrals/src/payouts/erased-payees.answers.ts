@@ -6,7 +6,7 @@ const { named, text, minor, maybe, instant } = shape;
 export const DECISIONS = ['release', 'write_off'] as const;
 export type PayeeDecision = (typeof DECISIONS)[number];
 
-/** Somebody who left with earnings: what waits for a decision, or is paid by the next payout after a release. */
+/** An erased person with earnings that wait for a decision or, after a release, for the next payout. */
 const ERASED_PAYEE = named('ErasedPayee', {
   beneficiary: text,
   currency: text,

@@ -6,7 +6,7 @@ import type { DecidedPayee } from './payouts.tables.js';
 
 export interface ErasedPayee {
   readonly owner: string;
-  /** Over its hold, debts not taken off. */
+  /** Amount past its hold, debts not deducted. */
   readonly owed: bigint;
   readonly decision: PayeeDecision | null;
 }
@@ -37,7 +37,7 @@ export class ErasedPayeesRepository {
     return row?.erased === true;
   }
 
-  /** Those of the owners whom payouts leave out. */
+  /** Owners that payouts leave out. */
   async barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
     const rows: { owner: string }[] = await tx.query(
       'select owner from unnest($1::text[]) owner where payee_barred(owner, $2) order by 1',

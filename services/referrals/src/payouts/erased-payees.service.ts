@@ -23,7 +23,7 @@ import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES } from './payouts.repository.js';
 import type { ErasedPayeeDecisionView, ErasedPayeeView } from './erased-payees.answers.js';
 
-/** Who earned and was erased: nobody is paid, what is owed stays on record until two people decide. */
+/** Erased persons with earnings. They are not paid; the amount owed stays on record until two people decide. */
 @Injectable()
 export class ErasedPayeesService {
   constructor(
@@ -50,7 +50,10 @@ export class ErasedPayeesService {
     return { ...page, data };
   }
 
-  /** A release lets the next payouts pay him; a write-off takes what is owed for good, of so many shares at once, and the money stays with the alliance. */
+  /**
+   * Decides on an erased person. A release lets the next payouts pay them. A write-off permanently takes what is owed, up to a
+   * number of shares per call; the money stays with the alliance.
+   */
   decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<Reply<ErasedPayeeDecisionView>> {
     const { beneficiary: owner, currency, decision, reason } = body;
     const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
@@ -63,7 +66,7 @@ export class ErasedPayeesService {
         const { shares, debts } = await this.earnings.free(tx, { currency, now, owner, through: null, most });
         const takings = takeFrom(shares, debts, MAX_WIRE_INTEGER);
         const amount = sumOfTakings(takings, false);
-        // a write-off may only repay his debts
+        // a write-off may consist of repaid debts only
         if (amount === 0n && (decision === 'release' || takings.length === 0)) fail('payout_empty');
         const payload = { beneficiary: owner, currency, decision, amount: pointsToJson(amount), reason };
         const checker = await approve(tx, { act: 'erasedPayee.decide', maker: client, payload });

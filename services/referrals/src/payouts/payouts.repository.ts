@@ -3,10 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { PAYOUT_ITEMS, PAYOUTS } from './payouts.tables.js';
 import type { Payout, PayoutItem } from './payouts.tables.js';
 
-/** Shares that one payout or write-off draws from: its transaction holds their commissions. What is left is for the next one. */
+/**
+ * The most shares that one payout or write-off draws from, because its transaction locks their commissions. The rest waits for the
+ * next.
+ */
 export const MOST_SHARES = 2_000;
 
-/** What a payout draws from one share: money, and what an older debt took of it. */
+/** The amounts that a payout draws from one share: money, and the part that repays an older debt. */
 export interface DrawnShare {
   readonly owner: string;
   readonly commissionId: string;
@@ -17,7 +20,7 @@ export interface DrawnShare {
 
 @Injectable()
 export class PayoutsRepository {
-  /** One payout is drawn up at a time. */
+  /** Serializes the drafting of payouts. */
   async lockMaking(tx: EntityManager): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(4005)');
   }
@@ -30,7 +33,7 @@ export class PayoutsRepository {
     await PAYOUT_ITEMS.insert(tx, items);
   }
 
-  /** Keeps a payout and what it draws from as they are; commissions come before payouts, as they do for refunds. */
+  /** Locks a payout and the commissions it draws from, commissions first, as refunds do. */
   async lock(tx: EntityManager, id: string): Promise<Payout | null> {
     await tx.query(
       'select from commission where id in (select commission_id from earning_draw where payout_id = $1) order by id for update',
@@ -43,12 +46,12 @@ export class PayoutsRepository {
     return tx.findOneBy(PAYOUTS, { id });
   }
 
-  /** What was released, person by person. */
+  /** Released items, one per person. */
   items(tx: EntityManager, payoutId: string): Promise<PayoutItem[]> {
     return tx.find(PAYOUT_ITEMS, { where: { payoutId }, order: { owner: 'asc' } });
   }
 
-  /** What a draft draws now, by owner and share. */
+  /** Amounts that a draft draws now, by owner and share. */
   async drawn(tx: EntityManager, id: string): Promise<DrawnShare[]> {
     const rows: { owner: string; commission_id: string; party: string; net: bigint; netted: bigint }[] = await tx.query(
       `select owner, commission_id, party, coalesce(sum(amount - given_back) filter (where repays is null), 0)::bigint as net,
@@ -68,7 +71,7 @@ export class PayoutsRepository {
 
   async pay(tx: EntityManager, id: string, by: string, at: Date): Promise<void> {
     await tx.query(`update payout set state = 'paid', confirmed_by = $2, paid_at = $3 where id = $1`, [id, by, at]);
-    // a commission is paid once nothing of its persons' shares is left to take
+    // a commission is paid once its persons' shares have nothing left to take
     await tx.query(
       `update commission c set state = 'paid'
          from (select p.commission_id from (select distinct commission_id from earning_draw where payout_id = $1) drawn
@@ -79,7 +82,7 @@ export class PayoutsRepository {
     );
   }
 
-  /** Gives shares of a draft free again (of all owners, if null), and debts that they would have repaid are open again. */
+  /** Gives back shares of a draft (of all owners, if null) and reopens the debts they would have repaid. */
   async giveBack(tx: EntityManager, id: string, owners: readonly string[] | null): Promise<void> {
     await tx.query(
       `update earning_draw set given_back = amount

@@ -29,7 +29,7 @@ import type { PayoutView } from './payouts.answers.js';
 
 /**
  * Payouts to persons: one client releases what another approved. Each step is one transaction on one row, so after a crash the
- * payout stands where its last step left it, and repeating a step does no harm.
+ * payout is at its last completed step, and a step can be repeated safely.
  */
 @Injectable()
 export class PayoutsService {
@@ -44,7 +44,7 @@ export class PayoutsService {
     private readonly approvals: Approvals,
   ) {}
 
-  /** Of all persons who are there to be paid. */
+  /** Drafts a payout of all persons who can be paid. */
   async draw(caller: string, key: string | undefined, currency: string): Promise<Reply<PayoutView>> {
     await this.commissions.releaseDue();
     return idempotent(
@@ -62,7 +62,7 @@ export class PayoutsService {
           most: MOST_SHARES,
         });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
-        // an item names no larger amount; what is left waits for the next payout
+        // an item has a largest amount; the rest waits for the next payout
         const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) =>
           takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER),
         );
@@ -95,8 +95,9 @@ export class PayoutsService {
   }
 
   /**
-   * What was approved is what the draft came to then: after a refund it is another. Who was erased drops out without another approval, as
-   * less is paid and nobody gets more: else a brand could stop everybody's payout by erasing one of its members.
+   * Releases a draft. The approval covers the amounts of the draft at that time; a refund makes it another draft. An erased person
+   * drops out without another approval, because less is paid and nobody gets more. Otherwise a brand could stop everybody's payout
+   * by erasing one of its members.
    * @throws DomainError `second_person_needed`
    */
   release(client: string, id: string): Promise<PayoutView> {
@@ -108,7 +109,7 @@ export class PayoutsService {
         const leftOut = items.filter((item) => item.leftOut).map(({ owner }) => owner);
         if (items.length === leftOut.length) fail('payout_empty');
         await this.repository.giveBack(tx, payout.id, leftOut);
-        // a draft follows refunds; from here on it is what the bank is told
+        // refunds change a draft; from here on the amounts are fixed for the bank
         await this.repository.addItems(tx, items);
         const { currency } = payout;
         const net = items.reduce((total, item) => total + item.net, 0n);
@@ -128,7 +129,7 @@ export class PayoutsService {
     });
   }
 
-  /** The bank carried it out. */
+  /** Records that the bank carried out the payout. */
   confirm(caller: string, id: string): Promise<PayoutView> {
     return this.step(id, async (tx, payout) => {
       if (payout.state === 'paid') return;
@@ -138,7 +139,7 @@ export class PayoutsService {
     });
   }
 
-  /** The file for the bank: who is paid something; the same bytes each time. Only of what was released. */
+  /** The file for the bank, with every person who is paid an amount. It exists after release and is the same bytes each time. */
   async file(id: string): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
@@ -168,7 +169,10 @@ export class PayoutsService {
     });
   }
 
-  /** Of a draft: what it draws by now, and who would drop out. Of whom it draws nothing any more, he is not in it; who only repays has nothing to be paid. */
+  /**
+   * Items of a draft: what it draws now, and who would drop out. Persons with nothing drawn are left out; a person who only repays a
+   * debt has nothing to be paid.
+   */
   private async items(tx: EntityManager, payout: Payout): Promise<PayoutItem[]> {
     if (payout.state === 'released' || payout.state === 'paid') return this.repository.items(tx, payout.id);
     const drawn = await this.repository.drawn(tx, payout.id);

@@ -9,7 +9,7 @@ export const PAYOUTS = defineTable('payout', {
   currency: text(),
   state: text<PayoutState>(),
   maker: text(),
-  /** Who asked for the release, and who approved it. */
+  /** The clients that requested and approved the release. */
   releasedBy: orNull(text()),
   checker: orNull(text()),
   confirmedBy: orNull(text()),
@@ -28,7 +28,7 @@ export const PAYOUT_ITEMS = defineTable('payout_item', {
   tax: bigint(),
   net: bigint(),
   hash: text(),
-  /** Erased: he drops out at the release, and his shares are owed again. */
+  /** The person was erased. They drop out at the release, and their shares are owed again. */
   leftOut: boolean(),
 });
 

@@ -14,7 +14,7 @@ import type { Party } from '../splits/split.js';
 import { basesOf, byParty, offeredIn } from '../commissions/commission.js';
 import type { Commission, Share } from '../commissions/commission.js';
 
-/** What budgets and caps of offers leave, and how much of them commissions use. */
+/** Applies budgets and caps of offers, and counts their usage by commissions. */
 @Injectable()
 export class LimitsService {
   constructor(
@@ -23,7 +23,7 @@ export class LimitsService {
     private readonly distributors: DistributorsService,
   ) {}
 
-  /** Works out what budgets and caps leave for each commission, one after the other, and counts it as used. */
+  /** Computes what budgets and caps leave for each commission, one after the other, and counts it as used. */
   async cut(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
     const offers = await this.offers.byIds(
       tx,
@@ -77,7 +77,7 @@ export class LimitsService {
     return cut;
   }
 
-  /** Gives back to month and budget what a refund frees; what the contributor was assured of never counted. */
+  /** Returns to the month and the budget what a refund frees. The assured amount of the contributor never counted. */
   async free(tx: EntityManager, before: Commission, after: Commission): Promise<void> {
     if (after.offerId === null) return;
     const back = (of: readonly Share[]): bigint => of.reduce((sum, { held }) => sum + held, 0n);
@@ -86,12 +86,12 @@ export class LimitsService {
     const less = contributor(before.shares) - contributor(after.shares);
     const offered = back(before.shares) - back(after.shares) - (less < assured ? less : assured);
     const month = monthKey(after.postedAt, this.config.zone);
-    // only offers with limits are counted; adding to a name that isn't kept does nothing
+    // only offers with limits are counted; adding to an unknown scope does nothing
     const scopes = [usageScope.total(after.offerId), usageScope.month(after.offerId, month)];
     await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -offered])));
   }
 
-  /** The commission with a contributor who comes late: within what is left by now, so that nobody else loses anything. */
+  /** The commission with a late contributor, limited to what is left now, so that nobody else loses anything. */
   async join(tx: EntityManager, commission: Commission, contributor: Share): Promise<Commission> {
     const joinedBy = (share: Share): Commission => ({
       ...commission,
@@ -109,7 +109,7 @@ export class LimitsService {
     const rooms = scopes.flatMap(({ scope, limit }) =>
       limit === null ? [] : [clamp(limit - (usage.get(scope) ?? 0n))],
     );
-    // what is left to all now may be more than the order had when it was opened, and every later split keeps to that
+    // more may be left now than when the order was opened; every later split keeps this cap
     const cap = smallest([...rooms, ...(commission.cap === null ? [] : [clamp(commission.cap - others)])]);
     const joined = joinedBy({ ...contributor, cap });
     const added = sumOf(offeredIn(joined)) - others;
@@ -117,7 +117,7 @@ export class LimitsService {
     return joined;
   }
 
-  /** What all parties together may not exceed. */
+  /** Limits on the sum of all parties. */
   private scopesOf(commission: Commission, offer: Offer): { scope: string; limit: bigint | null }[] {
     const month = monthKey(commission.postedAt, this.config.zone);
     return [
@@ -130,7 +130,10 @@ export class LimitsService {
     return usageScope.day(offer.id, dayKey(commission.postedAt, this.config.zone), brand, owner);
   }
 
-  /** Under which names the day of the person behind a share is counted, of whom the brand it is earned through may know several keys. */
+  /**
+   * Scopes that count the day of the person behind a share. The brand that the share is earned through may know the person by
+   * several keys.
+   */
   private personScopes(
     commission: Commission,
     offer: Offer,
@@ -149,7 +152,7 @@ function earnerOf({ owner, through }: Share): Earner | null {
   return through !== null && isPerson(owner) ? { brand: through, owner } : null;
 }
 
-/** Shares with what the day leaves for the person behind each; who has several shares of the order shares it among them in proportion. */
+/** Caps shares by what the day leaves for each person. Several shares of one person are cut in proportion. */
 function cappedByPerson(
   commission: Commission,
   scopesOf: (share: Share) => string[],

@@ -9,7 +9,7 @@ import type { Leg, ToldShare } from './postings.tables.js';
 export class PostingsRepository {
   async insert(tx: EntityManager, legs: readonly Leg[]): Promise<void> {
     if (legs.length === 0) return;
-    // days are closed by whoever holds this alone; what is recorded after a day was closed belongs to the next one
+    // closing a day takes this lock exclusively; a leg recorded after a day was closed belongs to the next
     await tx.query('select pg_advisory_xact_lock_shared(4007)');
     const { names, sql, values } = LEGS.given(legs);
     await tx.query(
@@ -34,7 +34,7 @@ export class PostingsRepository {
     return withShares(tx, await COMMISSIONS.query(tx, select, [orderIds]));
   }
 
-  /** Writes what was decided at the first posting. */
+  /** Stores the results of the first posting. */
   async posted(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     const decided = COMMISSIONS.given(commissions, ['id', 'used', 'cap', 'state', 'reason']);
     await tx.query(
@@ -54,7 +54,7 @@ export class PostingsRepository {
     );
   }
 
-  /** A contributor who joined late has been posted: what limits left him, and that more of the pool is used. */
+  /** Stores the posting of a late contributor: the share that limits left, and the larger use of the pool. */
   async joined(tx: EntityManager, { id, used, shares }: Commission): Promise<void> {
     const cap = shares.find(({ party }) => party === 'contributor')?.cap ?? null;
     await tx.query('update commission set used = $2 where id = $1', [id, used]);

@@ -21,7 +21,7 @@ interface Entry {
   readonly postedAt: Date;
 }
 
-/** Posts splits and their differences: legs, and the events that settlement and ledger live on. */
+/** Posts splits and their differences: legs, and the events for settlement and ledger. */
 @Injectable()
 export class PostingsService {
   constructor(
@@ -37,7 +37,7 @@ export class PostingsService {
     return this.repository.legsOf(tx, ids);
   }
 
-  /** The first entry of commissions that hold nothing yet. Caps cut here, against what their offers have used by now. */
+  /** Posts the first entry of commissions that hold nothing yet. Caps cut here, given the current usage of their offers. */
   async open(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
     if (commissions.length === 0) return [];
     const capped = await this.limits.cut(tx, commissions);
@@ -62,7 +62,7 @@ export class PostingsService {
     return opened.map(({ commission }) => commission);
   }
 
-  /** Posts what a refund takes back: the difference of what the parties hold before and after. */
+  /** Posts the reversal of a refund: the difference between holdings before and after. */
   reduce(
     tx: EntityManager,
     before: Commission,
@@ -72,7 +72,7 @@ export class PostingsService {
     return this.takeBack(tx, before, after, { id: this.entryId('return', returnId), ...times });
   }
 
-  /** Takes back all that a suspected commission posted, of which nobody can have taken anything. */
+  /** Reverses all postings of a suspected commission. Nobody can have taken anything from it. */
   cancel(tx: EntityManager, commission: Commission, now: Date): Promise<void> {
     const shares = commission.shares.map((share) => ({ ...share, held: 0n }));
     const nothing = { ...commission, remaining: 0n, restRemaining: 0n, shares };
@@ -81,8 +81,8 @@ export class PostingsService {
   }
 
   /**
-   * The id of an entry follows from what caused it, so nothing is ever posted twice. It is keyed, as sellers are shown it and the network's own
-   * ids hold what no brand may compute.
+   * Derives the id of an entry from its cause, so nothing is posted twice. The id is keyed: sellers see it, and it contains internal
+   * ids that brands must not be able to compute.
    */
   private entryId(cause: 'order' | 'return' | 'binding' | 'verdict' | 'told', id: string): string {
     return uuidFromDigest(this.key.of(`commission ${cause} ${id}`));
@@ -98,11 +98,11 @@ export class PostingsService {
     await this.limits.free(tx, before, after);
   }
 
-  /** Adds the contributor of whom the word came late: the share of what remains, within what the limits of the offer left. */
+  /** Adds a late contributor: the share of what remains, within the limits of the offer. */
   async join(tx: EntityManager, commission: Commission, contributor: Share, now: Date): Promise<void> {
     const joined = await this.limits.join(tx, commission, contributor);
     const share = targetOf(joined).get('contributor') ?? 0n;
-    // by largest remainders a party may get a fen more of less: no more than the first split left of the pool
+    // largest remainders can give a party a fen more of less: cap at what the first split left of the pool
     const left = commission.pool - commission.used;
     const amount = share < left ? share : left;
     const entry = { id: this.entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
@@ -112,8 +112,8 @@ export class PostingsService {
   }
 
   /**
-   * Tells settlement what a brand that promotes holds of these orders, all as of one time: it has heard of none of it. What refunds take from
-   * now on it hears at once.
+   * Sends settlement a promoting brand's holdings of these orders, all as of one time; it has received none of them before. Later
+   * refunds are sent immediately.
    */
   async settle(tx: EntityManager, orderIds: readonly string[], owner: string, at: Date): Promise<void> {
     const commissions = await this.repository.lockByOrder(tx, orderIds);

@@ -14,9 +14,9 @@ export const LEGS = defineTable('leg', {
   currency: text(),
   reversesLegId: orNull(uuid()),
   postedAt: timestamptz(),
-  /** Day of recording in the alliance's zone: that of posting, or the first open one after it. */
+  /** Day of recording in the alliance's zone: the day of posting, or the first open day after it. */
   day: date(),
-  /** Whether settlement hears of it at once; else when its brand is told of the share. */
+  /** Whether settlement receives the leg immediately, or when the brand is told of the share. */
   settled: boolean(),
 });
 
@@ -34,5 +34,5 @@ export const TOLD_SHARES = defineTable('told_share', {
   postedAt: timestamptz(),
 });
 
-/** What settlement heard of a share when its brand was told of it. */
+/** What settlement received of a share when its brand was told of it. */
 export type ToldShare = RowOf<typeof TOLD_SHARES>;

@@ -1,9 +1,9 @@
 import type { NewProgramme, Programme } from './programmes.tables.js';
 
-/** What the operator proposes to set, before it is a version. */
+/** Terms that the operator proposes for a new version. */
 export type ProgrammeTerms = Omit<NewProgramme, 'createdBy' | 'createdAt'>;
 
-/** Before the operator says anything. */
+/** The programme before the first version. */
 const NONE: Programme = {
   version: 0,
   contributorBp: 0,

@@ -11,10 +11,10 @@ import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
 import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
 
-/** The most basis points that one person alone may give contributors. */
+/** The most basis points that one client can give contributors without a second person. */
 const CONTRIBUTOR_BP_ALONE = 1_000;
 
-/** What the operator sets for the whole alliance; versions only follow each other. */
+/** The operator's settings for the whole alliance, as a sequence of versions. */
 @Injectable()
 export class ProgrammesService {
   constructor(
@@ -33,7 +33,10 @@ export class ProgrammesService {
     return { data: all.map(programmeDocument) };
   }
 
-  /** @throws DomainError `second_person_needed` for a version with a price of conversion, or that gives contributors more than a tenth */
+  /**
+   * Adds a version.
+   * @throws DomainError `second_person_needed` for a version with a conversion price, or with more than a tenth for contributors
+   */
   add(client: string, key: string | undefined, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
     const terms = programmeTermsFrom(body);
     const caller = `client:${client}`;

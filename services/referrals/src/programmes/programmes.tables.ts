@@ -3,22 +3,22 @@ import type { InsertOf, RowOf } from '#libs/postgres';
 
 export const PROGRAMMES = defineTable('referral_programme', {
   version: key(filled(integer())),
-  /** What a contributor earns on goods that no offer pays on, in basis points. */
+  /** The contributor's rate on goods that no offer pays on, in basis points. */
   contributorBp: integer(),
-  /** The least that a contributor earns on goods of an offer, whatever the offer says. */
+  /** The contributor's least rate on goods of an offer, in basis points, whatever the offer says. */
   contributorFloorBp: integer(),
-  /** 1: distributors only; 2: with the one who introduced them. There is no more. */
+  /** 1: distributors only; 2: also the person who introduced them. No other value exists. */
   maxDepth: smallint<1 | 2>(),
   signOff: orNull(text()),
   introducerDays: integer(),
   returnDays: integer(),
-  /** Price per point at which earnings become points, millionths of a minor unit; null: they don't. */
+  /** Price per point for converting earnings to points, in millionths of a minor unit; null: no conversion. */
   conversionPriceMicro: orNull(bigint()),
   validFrom: timestamptz(),
   createdBy: text(),
   createdAt: timestamptz(),
 });
 
-/** What the operator sets for the whole alliance, by version. */
+/** The operator's settings for the whole alliance, by version. */
 export type Programme = RowOf<typeof PROGRAMMES>;
 export type NewProgramme = InsertOf<typeof PROGRAMMES>;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AllianceClock } from '#libs/kernel';
 
-/** Tells the database the sandbox's time, by which its own rules on holds judge; on real time it needs no telling. */
+/** Sets the sandbox's time in the database, whose own rules on holds use it. In real time nothing is set. */
 @Injectable()
 export class SandboxTimeService {
   constructor(private readonly clock: AllianceClock) {}

@@ -24,7 +24,7 @@ const amounts = (base: bigint, plan = seven, present: ReadonlySet<Party> = every
 
 it.each([
   [10_000n, [300, 250, 300, 50, 120, 80, 100]],
-  // 3.9996 rounds once to 4.00; the two fen that floors leave go to introducer and guide
+  // 3.9996 rounds once to 4.00; the two fen left by the floors go to introducer and guide
   [3_333n, [100, 83, 100, 17, 40, 27, 33]],
   [6_000n, [180, 150, 180, 30, 72, 48, 60]],
   [0n, [0, 0, 0, 0, 0, 0, 0]],

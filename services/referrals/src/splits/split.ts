@@ -1,9 +1,9 @@
 import { divRound, largestRemainder } from '#libs/kernel';
 
-/** Name of the arithmetic below; stored with every commission so that a refund is computed as its order was. */
+/** Name of the arithmetic below; stored with every commission so that a refund is computed like its order. */
 export const SPLIT_RULE = 'hamilton-1';
 
-/** Who may share in a pool, in the fixed order that decides ties. */
+/** Parties of a pool, in the fixed order that decides ties. */
 export const PARTIES = [
   'memberRebate',
   'contributor',
@@ -15,31 +15,31 @@ export const PARTIES = [
 ] as const;
 export type Party = (typeof PARTIES)[number];
 
-/** Basis points of the order by party. What a plan doesn't name has no share. */
+/** Basis points of the order by party. A party that a plan does not name has no share. */
 export type Shares = Readonly<Partial<Record<Party, number>>>;
 
-/** How a commission is computed: kept with it for good. */
+/** The calculation rules of a commission, stored with it permanently. */
 export interface Plan {
   readonly rule: string;
   readonly poolBp: number;
   readonly shares: Shares;
-  /** What the contributor gets of the base even where caps leave nothing. */
+  /** The contributor's rate on the base, which caps do not cut. */
   readonly floorBp: number;
-  /** What the contributor gets of the rest of the order, on which nobody else earns. */
+  /** The contributor's rate on the rest of the order, on which nobody else earns. */
   readonly restBp: number;
 }
 
-/** What an order paid: for the goods of the plan, and for all others. */
+/** Amounts paid in an order: for the goods of the plan, and for all others. */
 export interface Bases {
   readonly base: bigint;
   readonly rest: bigint;
 }
 
-/** What cuts a split after it was made; the cut returns to the payer. */
+/** Caps that cut a split after it was computed; the cut returns to the payer. */
 export interface Caps {
-  /** Most that the whole commission may be. */
+  /** The most for the whole commission. */
   readonly total: bigint | null;
-  /** Most that one party may get. */
+  /** The most for one party. */
   readonly byParty: ReadonlyMap<Party, bigint>;
 }
 
@@ -56,14 +56,14 @@ export function poolOf(base: bigint, poolBp: number): bigint {
   return divRound(base * BigInt(poolBp), 10_000n, 'half_up');
 }
 
-/** The most that all parties may get together. */
+/** The most for all parties together. */
 export function poolOfOrder({ base, rest }: Bases, plan: Plan): bigint {
   return poolOf(base, plan.poolBp) + poolOf(rest, plan.restBp);
 }
 
 /**
- * What each present party gets of an order: what the offer pays within its limits, and what the contributor is assured of. The pool is
- * split among all parties of the plan, so that the share of one who is absent returns to the payer and makes nobody else richer.
+ * The amount of each present party: the offer's share within its limits, and the assured share of the contributor. The pool is
+ * split among all parties of the plan, so the share of an absent party returns to the payer and does not increase the others.
  */
 export function splitOf(bases: Bases, plan: Plan, present: ReadonlySet<Party>, caps: Caps = NO_CAPS): Amounts {
   const amounts = new Map(offeredOf(bases.base, plan, present, caps));
@@ -72,7 +72,10 @@ export function splitOf(bases: Bases, plan: Plan, present: ReadonlySet<Party>, c
   return amounts;
 }
 
-/** The part of a split that counts against the limits of its offer. Caps cut after the split, by party first, then all in proportion. */
+/**
+ * The part of a split that counts against the limits of its offer. Caps cut after the split: by party first, then all in
+ * proportion.
+ */
 export function offeredOf(base: bigint, plan: Plan, present: ReadonlySet<Party>, caps: Caps = NO_CAPS): Amounts {
   const whole = wholeOf(base, plan);
   const floor = assuredOf({ base, rest: 0n }, plan);
@@ -90,7 +93,7 @@ export function offeredOf(base: bigint, plan: Plan, present: ReadonlySet<Party>,
   return new Map(kept.map(([party], index) => [party, cut[index] ?? 0n]));
 }
 
-/** What no limit of an offer takes from the contributor: the floor on its goods, and the default on all others. */
+/** The contributor's assured amount, which no limit of an offer cuts: the floor on its goods, and the default on all others. */
 export function assuredOf({ base, rest }: Bases, plan: Plan): bigint {
   const share = wholeOf(base, plan).get('contributor') ?? 0n;
   return least(share, poolOf(base, plan.floorBp)) + poolOf(rest, plan.restBp);
@@ -107,8 +110,8 @@ function wholeOf(base: bigint, plan: Plan): Amounts {
 }
 
 /**
- * What a refund takes back: each party goes down to the split of what remains of the order, and never up. Computing the
- * target anew, not the refund's own share, is what makes any chain of refunds end at zero.
+ * The amounts that a refund takes back. Each party drops to its part of the split of what remains and never rises. The target is
+ * computed anew, not from the refund's own share, so any chain of refunds ends at zero.
  */
 export function clawBacks(held: Amounts, target: Amounts): Map<Party, bigint> {
   const back = new Map<Party, bigint>();

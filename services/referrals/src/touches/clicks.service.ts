@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { parse, stringify } from 'uuid';
 import { ReaderKey } from '#libs/postgres';
 
-/** What a click says: which link was followed, and when. */
+/** A click: the link that was followed, and when. */
 export interface Click {
   readonly linkId: string;
   readonly at: Date;
@@ -16,14 +16,14 @@ const LINK = 16;
 const TAG = 16;
 
 /**
- * The id of a click of nobody known: it holds which link was followed and when, so that an order can name it years later and nothing
- * has to be stored for it. Only the network can open it: the seller gets it, and the link's id and time would tell it whose promoter it was.
+ * Ids of anonymous clicks. An id contains the link and the time, so an order can name it years later and nothing needs to be
+ * stored. Only the network can open it: the seller receives it, and the link's id and time would reveal the promoter.
  */
 @Injectable()
 export class ClicksService {
   constructor(private readonly key: ReaderKey) {}
 
-  /** `tc_` and 64 letters of base64url, other ones each time (AES-256-GCM); whole seconds, rounded down. */
+  /** `tc_` and 64 letters of base64url, different each time (AES-256-GCM). The time is rounded down to seconds. */
   idOf({ linkId, at }: Click): string {
     const said = Buffer.alloc(LINK + 4);
     said.set(parse(linkId));
@@ -34,7 +34,7 @@ export class ClicksService {
     return `tc_${sealed.toString('base64url')}`;
   }
 
-  /** The click of an id, or null when it is none of ours. */
+  /** Opens the id of a click; null if the network did not issue it. */
   of(id: string): Click | null {
     const text = CLICK.exec(id)?.[1];
     if (text === undefined) return null;

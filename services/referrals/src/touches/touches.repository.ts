@@ -6,17 +6,17 @@ import type { BuyerReach } from '../attribution/attribution.js';
 import { TOUCHES } from './touches.tables.js';
 import type { Touch } from './touches.tables.js';
 
-/** Touches of one buyer at one seller that have a say on an order: nobody clicks more often in a year, but a script might. */
+/** The most touches of one buyer at one seller that count for an order. No person clicks more often in a year, but a script might. */
 const MOST_TOUCHES = 500;
 
-/** Every touch there was; none is ever changed. */
+/** All touches. A touch is never changed. */
 @Injectable()
 export class TouchesRepository {
   async insert(tx: EntityManager, touch: Touch): Promise<void> {
     await TOUCHES.insert(tx, [touch]);
   }
 
-  /** One more click of a link on a day. */
+  /** Counts one click of a link on a day. */
   async count(tx: EntityManager, link: { id: string; brand: string }, day: string): Promise<void> {
     await tx.query(
       `insert into link_clicks as c (link_id, day, brand, clicks) values ($1, $2::date, $3, 1)
@@ -29,7 +29,7 @@ export class TouchesRepository {
     return tx.findBy(TOUCHES, { id: Any(ids) });
   }
 
-  /** The newest touches of buyers with links of a seller that the seller told of and that were recorded in a span of time, earliest first. */
+  /** The newest touches of buyers with links of a seller, reported by the seller and recorded in a span of time, earliest first. */
   ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
     return TOUCHES.query(
       tx,

@@ -19,7 +19,7 @@ import type { TouchView } from './touches.answers.js';
 /** How far a brand's clock may run ahead. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** Touches of members, kept for good, and clicks of nobody known, counted; which of them wins an order is decided by the order. */
+/** Stores touches of members permanently and counts anonymous clicks. The winner is decided when the order arrives. */
 @Injectable()
 export class TouchesService {
   constructor(
@@ -33,8 +33,8 @@ export class TouchesService {
   ) {}
 
   /**
-   * A touch told by the brand that promotes or by the one that sells; to others the code does not exist. What the promoter says of its own
-   * members proves nothing and has no say on orders.
+   * Records a touch reported by the promoting or the selling brand; for others the code does not exist. The promoter's report about
+   * its own members proves nothing and does not count for orders.
    */
   async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<Reply<TouchView>> {
     const at = instantFrom(body.at);
@@ -54,7 +54,7 @@ export class TouchesService {
           status: 201,
           body: {
             id: idFromUuid('tc', touch.id),
-            // the promoter's, who may have made it for one member
+            // the promoter may have made the link for a single member, so only it sees the id
             linkId: link.brand === brand ? idFromUuid('lk', link.id) : null,
             kind: touch.kind,
             at: formatInstant(at),
@@ -65,7 +65,7 @@ export class TouchesService {
     );
   }
 
-  /** Somebody follows a link: the address to go to, with the click in it. The click is counted. */
+  /** Follows a link and counts the click. Returns the target address with the click in it. */
   async follow(code: string): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const link = await this.links.byCode(tx, code);
@@ -76,7 +76,7 @@ export class TouchesService {
     });
   }
 
-  /** What orders name as the click that led to them, by the id they name: a click of nobody known, or a touch on record. */
+  /** Resolves the clicks named by orders, by id: anonymous clicks, or stored touches. */
   async clicked(tx: EntityManager, ids: readonly string[]): Promise<Map<string, Pick<Touch, 'linkId' | 'recordedAt'>>> {
     const found = new Map<string, Pick<Touch, 'linkId' | 'recordedAt'>>();
     const recorded = new Map<string, string>();

@@ -5,7 +5,7 @@ import type { Line, LineType } from '../entries/line.js';
 import { brandParty, isBrand, MEMBERS, OPERATOR, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 
-/** Part of a commission that one party gets, or gives back. */
+/** Part of a commission that one party gets or gives back. */
 export interface CommissionLeg {
   readonly legId: string;
   readonly party: string;
@@ -13,11 +13,11 @@ export interface CommissionLeg {
   readonly payee: string;
   /** Whole minor units; negative takes back. */
   readonly amount: bigint;
-  /** The leg whose amount this one takes back; empty for none. */
+  /** The leg whose amount this one takes back; empty if none. */
   readonly reversesLegId: string;
 }
 
-/** A commission, or a part of it, that has become due or came back after a refund. */
+/** A commission, or a part of it, that became due or was reversed after a refund. */
 export interface CommissionFact {
   readonly entryId: string;
   readonly orderExternalId: string;
@@ -34,7 +34,7 @@ type LegTerms = Pick<CommissionLeg, 'party' | 'payee' | 'amount'>;
 
 const MICRO = 10n ** BigInt(MICRO_SCALE);
 
-/** What parties are called in a statement. The buyer's rebate makes no line: the seller funds its points when they are spent. */
+/** Line types by party. The buyer's rebate makes no line: the seller funds its points when they are spent. */
 const TYPES: Readonly<Record<string, 'contributor' | 'referral' | 'fee' | null>> = {
   contributor: 'contributor',
   distributor: 'referral',
@@ -58,21 +58,21 @@ function payeeOf({ payee, party }: LegTerms): Party {
   throw new Error(`a commission names the payee ${payee}`);
 }
 
-/** What a leg is called in the books, and who gets it; null: it makes no line. */
+/** Line type and payee of a leg; null if it makes no line. */
 export function legTerms(leg: LegTerms): { type: LineType; payee: Party } | null {
   const type = partOf(leg);
   if (type === null) return null;
   const payee = payeeOf(leg);
-  // whatever goes to the operator is a fee in the books
+  // every amount to the operator is a fee in the books
   return { type: payee === OPERATOR ? (leg.amount < 0n ? 'fee_reversal' : 'fee') : type, payee };
 }
 
-/** Of minor units, in millionths of one. */
+/** Converts minor units to millionths of a minor unit. */
 export function legMicro(amount: bigint): bigint {
   return amount * MICRO;
 }
 
-/** The lines of a posted commission: the seller pays, each leg in its own line. */
+/** The lines of a posted commission, one per leg. The seller pays. */
 export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<string, string>): Line[] {
   const seller = brandParty(fact.seller);
   return fact.legs.flatMap((leg): Line[] => {

@@ -10,7 +10,7 @@ import type { Line } from '../entries/line.js';
 import { commissionLines } from './commission.js';
 import type { CommissionFact } from './commission.js';
 
-/** Turns the commissions that referrals posted into lines of the cycle in which they were posted. */
+/** Writes lines for commissions posted by referrals, in the cycle of their posting. */
 @Controller()
 export class CommissionsConsumer {
   constructor(private readonly entries: EntriesService) {}

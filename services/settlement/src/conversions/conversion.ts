@@ -2,13 +2,13 @@ import { lineId } from '../entries/line.js';
 import type { Line, LineType } from '../entries/line.js';
 import { MEMBERS, OPERATOR } from '../parties/party.js';
 
-/** Earnings that became points issued by the operator, or were taken back after a refund. */
+/** Earnings converted to points issued by the operator, or taken back after a refund. */
 export interface ConversionFact {
   readonly conversionId: string;
-  /** The conversion that this one takes back from; empty for none. */
+  /** The conversion that this one takes back from; empty if none. */
   readonly reverses: string;
   readonly walletId: string;
-  /** Points times price in millionths of a minor unit; negative takes back. */
+  /** Points times price, in millionths of a minor unit; negative if taken back. */
   readonly costMicro: bigint;
   readonly currency: string;
   readonly occurredAt: Date;
@@ -18,7 +18,7 @@ export function conversionType(costMicro: bigint): LineType {
   return costMicro < 0n ? 'conversion_reversal' : 'conversion';
 }
 
-/** The line of a conversion: what the points cost is no longer owed to people, as the operator pays when they are spent. */
+/** The line of a conversion. The cost of the points is no longer owed to persons; the operator pays when the points are spent. */
 export function conversionLine(fact: ConversionFact): Line {
   const type = conversionType(fact.costMicro);
   return {

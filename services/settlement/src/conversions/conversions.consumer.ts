@@ -8,7 +8,7 @@ import { EntriesService } from '../entries/entries.service.js';
 import type { Line } from '../entries/line.js';
 import { conversionLine } from './conversion.js';
 
-/** Turns conversions of earnings into lines of the cycle in which they happened. */
+/** Writes lines for conversions of earnings, in the cycle of their posting. */
 @Controller()
 export class ConversionsConsumer {
   constructor(private readonly entries: EntriesService) {}

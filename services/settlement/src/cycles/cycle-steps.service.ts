@@ -30,7 +30,7 @@ import type { CycleResultView, CycleView } from './cycles.answers.js';
 /** How long a call waits for a freeze, ms. */
 const FREEZE_PATIENCE_MS = 12_000;
 
-/** The steps of a cycle and its results as the operator sees them. */
+/** The operator's steps of a cycle, and its results. */
 @Injectable()
 export class CycleStepsService {
   constructor(
@@ -48,21 +48,21 @@ export class CycleStepsService {
   ) {}
 
   /**
-   * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
+   * Performs a step and returns the cycle after it. A freeze that takes longer than the call continues by itself (202).
    * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`, `cycle_unproven`
    */
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply<CycleResultView>> {
-    // the wait holds no lock, so lines keep arriving while it lasts
+    // waits without a lock, so lines keep arriving
     const { status: arrived } = await this.cycles.get(id);
     if (step === 'freeze' && arrived === 'cut_off') {
       await this.settled.wait();
-      // while the cycle still takes what may be missing
+      // while the cycle still accepts lines that may be missing
       await this.sources.prove(id);
     }
-    // reads the whole cycle, so before the transaction that relays wait for
+    // reads the whole cycle, so it runs before the transaction that relays wait for
     if (step === 'confirm' && arrived === 'frozen') refuseFaults((await this.verification.ofCycle(id)).faults);
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
-    // the step commits by itself: what keeps the answer reads whole cycles before it writes, and others must not wait for that
+    // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
       await runInTransaction(this.dataSource, { brand: '*' }, (own) => this.make(own, id, step, arrived, caller, key));
       const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
@@ -70,7 +70,7 @@ export class CycleStepsService {
     });
   }
 
-  /** A cycle with positions, matrix and sums: as settled, or as they stand so far. @throws DomainError `not_found` */
+  /** A cycle with positions, matrix and sums: final, or as computed so far. @throws DomainError `not_found` */
   async result(id: string): Promise<CycleResultView> {
     const cycle = await this.cycles.get(id);
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.view(tx, cycle));
@@ -85,9 +85,9 @@ export class CycleStepsService {
     key: string | undefined,
   ): Promise<void> {
     if (await this.cycles.made(tx, id, step, caller, key)) return;
-    // whoever came before a freeze had ended joins it
+    // a call that arrived before the end of a freeze joins it
     if (step === 'freeze' && !isSealed(arrived) && (await this.freezes.begun(tx, id))) return;
-    // only what was cut off when the call came has been waited for
+    // the wait covered only a cycle that was cut off when the call arrived
     if (step === 'freeze' && arrived === 'open') fail('cycle_state');
     const cycle = await this.cycles.take(tx, id, step);
     switch (step) {
@@ -143,18 +143,18 @@ export class CycleStepsService {
       netted: exactSum(result.netted),
       sum: exactSum(positions.reduce((sum, { net }) => sum + net, 0n)),
       entities: [...netByEntity(result.groups)].sort().map(([entity, net]) => ({ entity, net: exactSum(net) })),
-      // exact amounts minus rounded ones; it stays aside because both sides carry the rounded figure
+      // exact amounts minus rounded ones; kept apart because both sides carry the rounded figure
       roundingRemainder: microToText(result.remainderMicro),
     };
   }
 }
 
-/** How far a freeze has come, for the operator. */
+/** Progress of a freeze, for the operator. */
 function freezeDocument({ stage, through, lineCount, startedAt }: Freeze) {
   return { stage, through, lines: pointsToJson(lineCount), startedAt: formatInstant(startedAt) };
 }
 
-/** A cycle as everybody sees it. */
+/** A cycle as every reader sees it. */
 export function cycleDocument(cycle: Cycle): CycleView {
   return {
     id: cycle.id,

@@ -1,13 +1,13 @@
 import { addMonths, fail, monthBounds, monthKey } from '#libs/kernel';
 
-/** States of a clearing cycle, in the only order in which they follow each other. */
+/** States of a clearing cycle, in their only order. */
 export const CYCLE_STATUSES = ['open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed'] as const;
 export type CycleStatus = (typeof CYCLE_STATUSES)[number];
 
-/** What the operator does to a cycle, as named in the path. */
+/** The operator's steps, as named in the path. */
 export type CycleStep = 'cut-off' | 'freeze' | 'confirm' | 'close';
 
-/** What moves a cycle on: the operator's steps, and the end of a freeze. */
+/** Moves of a cycle: the operator's steps, and the end of a freeze. */
 export type CycleMove = CycleStep | 'seal';
 
 const STEPS: Record<CycleMove, { from: CycleStatus; to: CycleStatus }> = {
@@ -19,20 +19,20 @@ const STEPS: Record<CycleMove, { from: CycleStatus; to: CycleStatus }> = {
 };
 
 export interface Cycle {
-  /** `2026-03`; with `-USD` behind it for a currency that is not the alliance's own. */
+  /** `2026-03`; with a suffix such as `-USD` for a currency other than the alliance's own. */
   readonly id: string;
   readonly month: string;
   readonly currency: string;
   readonly status: CycleStatus;
   readonly from: Date;
-  /** First instant that no longer belongs to it. */
+  /** End of the cycle, exclusive. */
   readonly to: Date;
   readonly cutOffAt: Date | null;
-  /** The newest day that takes no more lines; null: none is closed. */
+  /** The newest closed day, which takes no more lines; null if none is closed. */
   readonly closedThrough: string | null;
 }
 
-/** Digests of what a cycle was frozen with: its lines, and what was made of them. */
+/** Digests of a frozen cycle: its lines, and the results computed from them. */
 export interface CycleSeal {
   readonly lineCount: bigint;
   readonly linesRoot: string;
@@ -45,8 +45,8 @@ export function cycleId(month: string, currency: string, allianceCurrency: strin
 }
 
 /**
- * The status a step leads to.
- * @throws DomainError `cycle_state` when the cycle is not in the state before it
+ * The status after a step.
+ * @throws DomainError `cycle_state` if the cycle is not in the state before it
  */
 export function nextStatus(cycle: Pick<Cycle, 'id' | 'status'>, step: CycleMove): CycleStatus {
   const { from, to } = STEPS[step];
@@ -68,7 +68,7 @@ export function dayAfter(day: string): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** Whether statements went out. */
+/** Whether statements have been issued. */
 export function isSealed(status: CycleStatus): boolean {
   return status !== 'open' && status !== 'cut_off' && status !== 'freezing';
 }
@@ -79,8 +79,8 @@ export function isConfirmed(status: CycleStatus): boolean {
 }
 
 /**
- * Whether a cycle takes a posting. Between cut-off and freeze it still takes what was posted before the cut-off and only
- * arrives late; from the freeze on it takes nothing.
+ * Whether a cycle takes a posting. Between cut-off and freeze it still takes late arrivals posted before the cut-off; from the
+ * freeze on it takes nothing.
  */
 export function takes(cycle: Pick<Cycle, 'status' | 'cutOffAt'>, postedAt: Date): boolean {
   if (cycle.status === 'open') return true;
@@ -88,8 +88,8 @@ export function takes(cycle: Pick<Cycle, 'status' | 'cutOffAt'>, postedAt: Date)
 }
 
 /**
- * The month whose cycle a posting belongs to: its own, or the next one that still takes it, there as an adjustment of a
- * prior period at the original price. The month found may have no cycle yet.
+ * The month whose cycle takes a posting: its own month, or the next one that still takes it, as a prior-period adjustment at the
+ * original price. The month may have no cycle yet.
  */
 export function targetMonth(
   postedAt: Date,

@@ -20,7 +20,7 @@ const EXAMPLE = {
   ],
 };
 
-/** Which clearing cycles there are. */
+/** Lists clearing cycles. */
 @Controller('v1/cycles')
 @ApiTags('settlement')
 export class CyclesController {

@@ -9,7 +9,7 @@ export class CyclesRepository {
     return CYCLES.query(tx, 'select * from cycle order by month, currency');
   }
 
-  /** The cycles that may still take lines, kept from changing state until the transaction ends; of all months or of some. */
+  /** Cycles that may still take lines, of all months or of some. Locks their state until the transaction ends. */
   holdTaking(tx: EntityManager, months: readonly string[] | null): Promise<Cycle[]> {
     return CYCLES.query(
       tx,
@@ -19,7 +19,7 @@ export class CyclesRepository {
     );
   }
 
-  /** What a cycle froze; null before. */
+  /** The seal of a frozen cycle; null before the freeze. */
   async seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
     const cycle = await tx.findOneBy(CYCLES, { id });
     const { lineCount = null, linesRoot = null, resultsRoot = null } = cycle ?? {};
@@ -28,12 +28,12 @@ export class CyclesRepository {
       : { lineCount, linesRoot, resultsRoot };
   }
 
-  /** One cycle, alone in this transaction's hands. */
+  /** Locks a cycle exclusively. */
   lock(tx: EntityManager, id: string): Promise<Cycle | null> {
     return tx.findOne(CYCLES, { where: { id }, lock: { mode: 'pessimistic_write' } });
   }
 
-  /** Closes the days of the cycles that take lines; waits for those that are being written. */
+  /** Closes the days of the cycles that take lines. Waits for writers of those days. */
   async closeDays(tx: EntityManager, through: string): Promise<void> {
     await tx.query(
       `update cycle set closed_through = $1::date
@@ -42,7 +42,7 @@ export class CyclesRepository {
     );
   }
 
-  /** Whether this call made it; another may have been quicker. */
+  /** Creates a cycle. Returns false if another call was faster. */
   async create(tx: EntityManager, cycle: Cycle): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into cycle (id, month, currency, from_at, to_at) values ($1, $2, $3, $4, $5)
@@ -52,7 +52,7 @@ export class CyclesRepository {
     return rows.length > 0;
   }
 
-  /** Moves a cycle to its next state at an instant; `to` only counts at the cut-off, `seal` at the freeze. */
+  /** Moves a cycle to its next state at an instant. `to` applies only at the cut-off, `seal` only at the freeze. */
   async advance(
     tx: EntityManager,
     id: string,
@@ -76,7 +76,7 @@ export class CyclesRepository {
     );
   }
 
-  /** What a caller did under a key. */
+  /** The step that a caller made under an idempotency key. */
   async stepOf(tx: EntityManager, caller: string, key: string): Promise<{ cycle: string; step: CycleStep } | null> {
     const rows: { cycle: string; step: CycleStep }[] = await tx.query(
       'select cycle, step from cycle_step where caller = $1 and key = $2',
@@ -102,7 +102,7 @@ export class CyclesRepository {
     ]);
   }
 
-  /** An open cycle begins where the one before it was cut off early. */
+  /** Moves the start of an open cycle to the early cut-off of the previous one. */
   async beginEarlier(tx: EntityManager, month: string, currency: string, from: Date): Promise<void> {
     await tx.query(
       `update cycle set from_at = $3 where month = $1 and currency = $2 and status = 'open' and from_at > $3`,

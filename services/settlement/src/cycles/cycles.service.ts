@@ -12,13 +12,13 @@ import { cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from '.
 import type { Cycle, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
-/** What decides about a line's cycle. */
+/** The fields that decide a line's cycle. */
 export interface Dated {
   readonly postedAt: Date;
   readonly currency: string;
 }
 
-/** Where a line is filed. */
+/** The cycle and day that a line is filed under. */
 export interface Place {
   readonly cycle: string;
   readonly day: string;
@@ -26,7 +26,7 @@ export interface Place {
 
 const keyOf = (month: string, currency: string): string => `${month}|${currency}`;
 
-/** Which cycles there are, which of them takes a line, and how they move on. */
+/** Cycles: their list, the cycle of a line, and their moves. */
 @Injectable()
 export class CyclesService {
   private readonly zone: string;
@@ -43,7 +43,7 @@ export class CyclesService {
     this.currency = config.allianceCurrency;
   }
 
-  /** All cycles in order of time, with the one that a posting made now would enter, even before it has a line. */
+  /** All cycles by time, including the one that a posting made now would enter, even if it has no line yet. */
   async list(): Promise<Cycle[]> {
     const known = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.cycles.list(tx));
     return this.withCurrent(known);
@@ -59,10 +59,12 @@ export class CyclesService {
     return (await this.cycles.list(tx)).find((cycle) => cycle.id === id) ?? fail('not_found');
   }
 
-  /** Places of lines that all fall into cycles of their own months; null when any does not. Holds those cycles and their days open. */
+  /**
+   * Places of lines that all fall into the cycles of their own months; null if any does not. Keeps those cycles and their days open.
+   */
   async placeRegular(tx: EntityManager, lines: readonly Dated[]): Promise<Place[] | null> {
     const months = lines.map((line) => monthKey(line.postedAt, this.zone));
-    // only these, so that a cycle that is being frozen holds up nobody but its own late lines
+    // only these, so that a cycle being frozen delays only its own late lines
     const taking = indexed(await this.cycles.holdTaking(tx, [...new Set(months)]));
     const places: Place[] = [];
     for (const [i, line] of lines.entries()) {
@@ -73,7 +75,7 @@ export class CyclesService {
     return places;
   }
 
-  /** Places of lines; makes the cycles that are missing and passes over those that take no more. */
+  /** Places of lines. Creates missing cycles and skips those that take no more lines. */
   async place(tx: EntityManager, lines: readonly Dated[]): Promise<Place[]> {
     await this.cycles.holdTaking(tx, null);
     const known = indexed(await this.cycles.list(tx));
@@ -88,7 +90,7 @@ export class CyclesService {
     return places;
   }
 
-  /** From the commit on, lines of these days go to the first day that is open. */
+  /** Closes days. From the commit on, their lines go to the first open day. */
   closeDays(tx: EntityManager, through: string): Promise<void> {
     return this.cycles.closeDays(tx, through);
   }
@@ -99,23 +101,23 @@ export class CyclesService {
     return { cycle: id, day: dayAfter(closedThrough) };
   }
 
-  /** What a cycle was frozen with; null before. */
+  /** The seal of a frozen cycle; null before the freeze. */
   seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
     return this.cycles.seal(tx, id);
   }
 
-  /** Takes a cycle in hand for a step. @throws DomainError `not_found`, `cycle_state` */
+  /** Locks a cycle for a step. @throws DomainError `not_found`, `cycle_state` */
   async take(tx: EntityManager, id: string, step: CycleMove): Promise<Cycle> {
     let cycle = await this.cycles.lock(tx, id);
     if (cycle === null) {
-      // a month without a line can be settled too
+      // a month without lines can be settled too
       const current = this.withCurrent(await this.cycles.list(tx)).find((other) => other.id === id);
       if (current === undefined) return fail('not_found');
       await this.open(tx, current);
       cycle = await this.cycles.lock(tx, id);
     }
     if (cycle === null) return fail('not_found');
-    // an early cut-off begins the next month's cycle at once; that one is not cut off before its month
+    // an early cut-off starts the next month's cycle, which cannot be cut off before its own month
     if (step === 'cut-off' && monthBounds(cycle.month, this.zone).from > this.clock.now()) {
       return fail('cycle_state', { detail: 'The month of the cycle has not started.' });
     }
@@ -124,8 +126,8 @@ export class CyclesService {
   }
 
   /**
-   * Whether this very call has made a step already, and its answer was lost.
-   * @throws DomainError `idempotency_conflict` when its key made another one
+   * Whether this call has already made a step and its answer was lost.
+   * @throws DomainError `idempotency_conflict` if its key made another step
    */
   async made(
     tx: EntityManager,
@@ -141,19 +143,19 @@ export class CyclesService {
     return true;
   }
 
-  /** Keeps who made a step. */
+  /** Records the caller of a step. */
   async sign(tx: EntityManager, id: string, step: CycleStep, caller: string, key: string | undefined): Promise<void> {
     await this.cycles.addStep(tx, id, step, caller, key ?? null, this.clock.now());
   }
 
-  /** Moves a cycle on and tells nobody: it is on its way between two states that others know. */
+  /** Moves a cycle without an event, to a state between two published states. */
   async move(tx: EntityManager, cycle: Cycle, step: CycleMove): Promise<void> {
     await this.cycles.advance(tx, cycle.id, nextStatus(cycle, step), this.clock.now(), cycle.to, null);
   }
 
   /**
-   * Moves a cycle on and tells everybody. A cut-off before the end of the month ends the cycle at that instant; what is
-   * posted afterwards enters the next one.
+   * Moves a cycle and publishes the event. A cut-off before the end of the month ends the cycle at that instant; later postings
+   * enter the next cycle.
    */
   async advance(
     tx: EntityManager,
@@ -197,7 +199,7 @@ export class CyclesService {
       await this.announce(tx, cycle, 'open', []);
       return cycle;
     }
-    // somebody else opened it a moment ago; it may even have moved on since
+    // another call has just created it and may have moved it on
     const held = (await this.cycles.holdTaking(tx, null)).find((other) => other.id === cycle.id);
     return held ?? fail('unavailable', { detail: `Cycle ${cycle.id} changed meanwhile.` });
   }

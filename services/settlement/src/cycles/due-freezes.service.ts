@@ -4,7 +4,7 @@ import { FreezeService } from './freeze.service.js';
 
 const PAUSE_MS = 5_000;
 
-/** Goes on with freezes that nobody waits for any more. */
+/** Continues freezes that no call is waiting for. */
 @Injectable()
 export class DueFreezesService {
   constructor(jobs: Jobs, freezes: FreezeService) {

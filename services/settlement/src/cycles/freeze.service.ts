@@ -18,13 +18,13 @@ import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezesRepository } from './freezes.repository.js';
 
-/** What one step may take, ms: sums read a whole cycle. */
+/** Time limit of one step, ms: sums read a whole cycle. */
 const STEP_MS = 300_000;
 
 /**
- * Freezes cycles in steps: a day of lines, the sums, the statement of a brand. Each reads what it needs and only then writes, so that its
- * transaction gets an id, by which relays wait, for no longer than the writing takes. What a step did is kept with how far the freeze has
- * come: whoever repeats it goes on from there, and two at once take turns.
+ * Freezes cycles in steps: a day of lines, the sums, the statement of a brand. Each step reads first and then writes, so its
+ * transaction has an id, which relays wait for, only while writing. Results are stored with the progress of the freeze: a repeated
+ * call continues there, and two calls at the same time take turns.
  */
 @Injectable()
 export class FreezeService {
@@ -41,26 +41,26 @@ export class FreezeService {
     private readonly directory: BrandDirectory,
   ) {}
 
-  /** From the commit on the cycle takes no more lines. */
+  /** Begins a freeze. From the commit on the cycle takes no more lines. */
   async begin(tx: EntityManager, cycle: Cycle): Promise<void> {
     await this.cycles.move(tx, cycle, 'freeze');
     await this.freezes.begin(tx, cycle.id, this.clock.now());
   }
 
-  /** Whether a freeze was begun; if not, nobody else begins it until the transaction ends. */
+  /** Whether a freeze has begun. If not, locks out other beginners until the transaction ends. */
   async begun(tx: EntityManager, cycle: string): Promise<boolean> {
     await this.freezes.hold(tx, cycle);
     return (await this.freezes.find(tx, cycle)) !== null;
   }
 
-  /** Cycles whose freeze was begun and has not ended. */
+  /** Cycles with a freeze that has begun and not ended. */
   unfinished(): Promise<string[]> {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.freezes.unfinished(tx));
   }
 
   /**
-   * Goes on with a freeze until it is done or the time is over; answers whether it is done.
-   * @throws DomainError `cycle_unproven` at lines, days and sums that do not agree
+   * Continues a freeze until it is done or the time is up. Returns whether it is done.
+   * @throws DomainError `cycle_unproven` if lines, days and sums do not agree
    */
   async run(cycle: string, patienceMs: number): Promise<boolean> {
     const end = monotonicMs() + patienceMs;
@@ -70,9 +70,9 @@ export class FreezeService {
     return false;
   }
 
-  /** One step; answers whether the freeze is done. */
+  /** Runs one step. Returns whether the freeze is done. */
   async step(cycle: string): Promise<boolean> {
-    // again, now that no line can come and the digests of all are taken; outside the step, as others are asked
+    // a second time, now that no line can arrive and all digests are taken; outside the step, because it calls other services
     if ((await this.stage(cycle)) === 'sums') await this.sources.prove(cycle);
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(`select set_config('statement_timeout', $1, true)`, [`${STEP_MS}`]);

@@ -24,7 +24,7 @@ export class FreezesRepository {
     return rows.map(({ cycle }) => cycle);
   }
 
-  /** From here to the end of the transaction nobody else works on this freeze. Takes no transaction id, so no relay waits meanwhile. */
+  /** Locks a freeze until the end of the transaction. Takes no transaction id, so no relay waits. */
   async hold(tx: EntityManager, cycle: string): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('settlement: freeze of ' || $1, 0))`, [cycle]);
   }

@@ -35,7 +35,7 @@ const EXAMPLE = {
   roundingRemainder: '0.00',
 };
 
-/** The operator leads a cycle from open to closed. Each step answers with the cycle as it stands afterwards. */
+/** The operator's steps of a cycle, from open to closed. Each step returns the cycle after it. */
 @Controller('v1/operator/cycles')
 @ApiTags('settlement')
 export class OperatorCyclesController {

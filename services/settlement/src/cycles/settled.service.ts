@@ -9,7 +9,7 @@ import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import type { SettlementConfig } from '../settlement.config.js';
 
 const PAUSE_MS = 100;
-/** Consumers here whose events make lines, or say whose they are. */
+/** Consumers of this service whose events make lines or name their owners. */
 const CONSUMERS = new Set([
   'settlement.ledger',
   'settlement.commissions',
@@ -20,7 +20,7 @@ const CONSUMERS = new Set([
 const ORDERS = 'referrals.orders';
 const MOST_NAMED = 5;
 
-/** Knows whether all that the ledger, referrals and partners had committed when asked has become lines. */
+/** Checks that everything the ledger, referrals and partners had committed when asked has become lines. */
 @Injectable()
 export class SettledService {
   constructor(
@@ -31,22 +31,22 @@ export class SettledService {
   ) {}
 
   /**
-   * Waits until what was committed before the call has become lines: the ledger and partners have sent it, referrals has worked on it and sent what
-   * it made of it, and this service has handled all. Each is asked for the position at which it stood when its turn came, so traffic that
-   * goes on meanwhile does no harm.
-   * @throws DomainError `cycle_not_settled` when its time is over, or at once when events wait for the operator; names what it waits for
+   * Waits until everything committed before the call has become lines: ledger and partners have sent it, referrals has processed it
+   * and sent its results, and this service has handled all. Each service is asked once for its position, so later traffic does not
+   * matter.
+   * @throws DomainError `cycle_not_settled` when the time is up, or immediately if events wait for the operator; names what is missing
    */
   async wait(): Promise<void> {
     const waitsFor = await this.reach(this.config.freezeWaitMs, () => this.refuseParked());
     if (waitsFor !== '') fail('cycle_not_settled', { detail: `Not everything has arrived: ${waitsFor}.` });
   }
 
-  /** Whether it has within some seconds. */
+  /** Whether this is reached within `patienceMs`. */
   async reached(patienceMs: number): Promise<boolean> {
     return (await this.reach(patienceMs, () => Promise.resolve())) === '';
   }
 
-  /** What it still waits for in the end, or nothing. */
+  /** The last thing it waited for, or an empty string. */
   private async reach(patienceMs: number, before: () => Promise<void>): Promise<string> {
     const end = monotonicMs() + patienceMs;
     const left = this.questions();
@@ -63,7 +63,7 @@ export class SettledService {
     }
   }
 
-  /** What to ask for, in the order in which events go through; each says what it waits for, or nothing. */
+  /** The questions, in the order in which events flow. Each returns what it waits for, or an empty string. */
   private questions(): (() => Promise<string>)[] {
     return [
       this.sent('ledger', this.config.ledgerUrl),
@@ -82,7 +82,7 @@ export class SettledService {
     ];
   }
 
-  /** Whether a service has sent what it had committed when first asked. */
+  /** Whether a service has sent what it had committed at the first question. */
   private sent(service: string, url: string): () => Promise<string> {
     const heads = new Map<string, bigint>();
     return async () => {
@@ -97,7 +97,7 @@ export class SettledService {
     };
   }
 
-  /** Whether consumers of a service have handled what was in the log when first asked. */
+  /** Whether consumers of a service have handled what was in the log at the first question. */
   private handled(
     service: string,
     counts: (consumer: string) => boolean,
@@ -123,7 +123,7 @@ export class SettledService {
     };
   }
 
-  /** Names the events without which there would be lines missing. */
+  /** Refuses, naming the parked events whose lines would be missing. */
   private async refuseParked(): Promise<void> {
     const theirs = await this.ask<ParkedEvent[]>(`${this.config.referralsUrl}/internal/v1/parked`);
     const waiting = [...(await this.probe.parkedEvents('settlement')), ...(theirs ?? [])].filter(

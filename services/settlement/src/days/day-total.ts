@@ -5,7 +5,7 @@ import { totalReaders } from '../entries/reading.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 
-/** Lines of one day that a party pays, is paid for or issued, and may not read one by one: by type, payer, redeemer and price. */
+/** Lines of one day that a party pays, is paid for or issued but may not read individually: by type, payer, redeemer and price. */
 export interface DayTotal {
   readonly day: string;
   readonly reader: Party;
@@ -22,8 +22,8 @@ export interface DayTotal {
 }
 
 /**
- * A line as it stands in the tree of its day; its fields in order, so that their JSON is canonical. The salt keeps whoever knows the rest
- * from trying it against a root.
+ * A line in the tree of its day. The fields are in a fixed order, so their JSON is canonical. The salt prevents a reader who knows
+ * the other fields from testing them against a root.
  */
 export function leafOf(line: FiledLine, salt: string) {
   return {
@@ -41,7 +41,7 @@ export function leafOf(line: FiledLine, salt: string) {
   };
 }
 
-/** What tells one total of a reader from another, in words. */
+/** The key of one of a reader's totals, in words. */
 export function totalKey({ day, type, payer, redeemer, asset, priceMicro }: Omit<DayTotal, 'reader' | Sum>): string {
   return [day, type, payer, redeemer ?? '-', asset ?? '-', priceMicro].join(' ');
 }
@@ -54,7 +54,7 @@ interface Growing extends Omit<DayTotal, 'root' | 'legs'> {
   readonly leaves: string[];
 }
 
-/** Adds lines up to totals, those of one reader or of all. */
+/** Sums lines into totals, of one reader or of all. */
 export class DayTotals {
   private readonly totals = new Map<string, Growing>();
 
@@ -81,7 +81,7 @@ export class DayTotals {
     }
   }
 
-  /** The totals so far; begins anew. */
+  /** Returns the totals so far and starts anew. */
   end(): DayTotal[] {
     const totals = [...this.totals.values()].map(({ leaves, ...total }) => ({
       ...total,

@@ -18,7 +18,7 @@ export class DaysRepository {
     );
   }
 
-  /** Whether there may be days to close: cycles that take lines of days up to this one. */
+  /** Whether there may be days to close: cycles that take lines of days up to `through`. */
   async anyOpen(tx: EntityManager, through: string): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `select 1 from cycle where status in ('open', 'cut_off') and (closed_through is null or closed_through < $1::date) limit 1`,
@@ -27,7 +27,7 @@ export class DaysRepository {
     return rows.length > 0;
   }
 
-  /** The first day after another that has lines, or had when it was closed; null when there is none. */
+  /** The first day after another that has lines, or had when it was closed; null if there is none. */
   async after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
     const first = (table: string): string =>
       `(select min(day) from ${table} where cycle = $1 and day > coalesce($2::date, '-infinity'))`;
@@ -38,7 +38,7 @@ export class DaysRepository {
     return rows[0]?.day ?? null;
   }
 
-  /** Marks a day as sealed; false when it was before. */
+  /** Marks a day as sealed. Returns false if it was sealed before. */
   async seal(tx: EntityManager, cycle: string, day: string, legs: bigint): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       'insert into day_seal (cycle, day, legs) values ($1, $2, $3) on conflict do nothing returning day',
@@ -47,7 +47,7 @@ export class DaysRepository {
     return rows.length > 0;
   }
 
-  /** Days that are sealed, in their order, and how many lines each had; all of a cycle or one. */
+  /** Sealed days in order, with their numbers of lines; of a whole cycle or one day. */
   async sealed(tx: EntityManager, cycle: string, day: string | null = null): Promise<{ day: string; legs: bigint }[]> {
     return tx.query('select day, legs from day_seal where cycle = $1 and ($2::date is null or day = $2) order by 1', [
       cycle,
@@ -62,7 +62,7 @@ export class DaysRepository {
     );
   }
 
-  /** Totals of the closed days of a cycle, or of one: a reader's, or all that the transaction may see. */
+  /** Totals of the closed days of a cycle, or of one day: those of a reader, or all that the transaction may see. */
   totals(tx: EntityManager, cycle: string, reader: Party | null, day: string | null = null): Promise<DayTotal[]> {
     return DAY_TOTALS.query(
       tx,

@@ -21,20 +21,23 @@ import { DayTotals, totalKey } from './day-total.js';
 import type { DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
 
-/** What the lines of a day come to. */
+/** Result of reading the lines of a day. */
 export interface DayRead {
   readonly legs: bigint;
   /** SHA-256 in hex over the digests of the lines in their order. */
   readonly linesDigest: string;
   readonly totals: readonly DayTotal[];
-  /** Ids of lines that no longer say what they were written with. */
+  /** Ids of lines that no longer match their digest. */
   readonly changed: readonly string[];
 }
 
-/** How long a sweep waits for what was committed before it. */
+/** How long a sweep waits for earlier commits. */
 const PATIENCE_MS = 3_000;
 
-/** Days of lines: closed when they are over and all that happened on them has come, and told as totals with roots from then on. */
+/**
+ * Days of lines. A day is closed when it is over and all of its events have arrived; from then on it is shown as totals with
+ * roots.
+ */
 @Injectable()
 export class DaysService {
   constructor(
@@ -48,7 +51,7 @@ export class DaysService {
     private readonly days: DaysRepository,
   ) {}
 
-  /** Closes the days that are over and keeps their totals. What arrives for them later belongs to the first open day. */
+  /** Closes the days that are over and stores their totals. Later arrivals belong to the first open day. */
   async close(): Promise<void> {
     const { zone } = this.config;
     const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
@@ -57,27 +60,27 @@ export class DaysService {
     if (open && (await this.settled.reached(PATIENCE_MS))) {
       await runInTransaction(this.dataSource, all, (tx) => this.cycles.closeDays(tx, yesterday));
     }
-    // closed days take no line, so nobody waits for their sums
+    // closed days take no line, so nothing waits for their sums
     for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
       await runInTransaction(this.dataSource, all, async (tx) => {
         const { legs, totals, changed } = await this.read(tx, cycle, day);
-        // what an edited line comes to must not be kept as what was told
+        // totals of an edited line must not be stored as the published ones
         if (changed.length === 0) await this.keep(tx, cycle, day, legs, totals);
       });
     }
   }
 
-  /** The first day after another that has lines, or had when it was closed; null when there is none. */
+  /** The first day after another that has lines, or had when it was closed; null if there is none. */
   after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
     return this.days.after(tx, cycle, day);
   }
 
-  /** Days of a cycle that are closed and kept. */
+  /** Days of a cycle that are closed with stored totals. */
   async closed(tx: EntityManager, cycle: string): Promise<string[]> {
     return (await this.days.sealed(tx, cycle)).map(({ day }) => day);
   }
 
-  /** Reads the lines of a day through. */
+  /** Reads all lines of a day. */
   async read(tx: EntityManager, cycle: string, day: string): Promise<DayRead> {
     const totals = new DayTotals((of, id) => this.ids.salt(of, id));
     const digests = createHash('sha256');
@@ -90,23 +93,26 @@ export class DaysService {
         totals.add(line);
       }
       legs += BigInt(stored.length);
-      // a day of many lines must not keep other calls waiting
+      // a day of many lines must not delay other calls
       await yieldToOthers();
     }
     return { legs, linesDigest: digests.digest('hex'), totals: totals.end(), changed };
   }
 
-  /** Keeps the totals of a day that has none yet and takes no more lines. */
+  /** Stores the totals of a day that has none yet and takes no more lines. */
   async keep(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<void> {
     if (await this.days.seal(tx, cycle, day, legs)) await this.days.insert(tx, cycle, totals);
   }
 
-  /** The day that is not over. Until the freeze what a party reads in totals ends before it, or it would see each purchase as it is made. */
+  /**
+   * The day that is not over. Until the freeze, a party's totals end before it; otherwise the party would see each purchase as it is
+   * made.
+   */
   today(): string {
     return dayKey(this.clock.now(), this.config.zone);
   }
 
-  /** What a party reads of a cycle in totals: as kept where the day is closed, as it stands so far where it is over and not closed. */
+  /** A party's totals of a cycle: as stored for closed days, as computed so far for days that are over but not closed. */
   async ofReader(tx: EntityManager, cycle: Pick<Cycle, 'id' | 'status'>, reader: Party): Promise<DayTotal[]> {
     const kept = await this.days.totals(tx, cycle.id, reader);
     if (isSealed(cycle.status)) return kept;
@@ -120,7 +126,7 @@ export class DaysService {
     return [...kept, ...open.end()];
   }
 
-  /** What a party reads of a cycle's closed days. */
+  /** A party's totals of a cycle's closed days. */
   closedOf(tx: EntityManager, cycle: string, reader: Party): Promise<DayTotal[]> {
     return this.days.totals(tx, cycle, reader);
   }
@@ -137,7 +143,7 @@ export class DaysService {
     return legs;
   }
 
-  /** All that was kept of a cycle or of one of its days: the number of lines by day, and the totals. */
+  /** Stored results of a cycle or of one of its days: the number of lines by day, and the totals. */
   async kept(
     tx: EntityManager,
     cycle: string,

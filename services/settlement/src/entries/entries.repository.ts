@@ -18,14 +18,14 @@ interface TermsRow {
   returned: string;
 }
 
-/** Points outstanding of one issuer by the partner ledger. */
+/** Points outstanding of one issuer, according to the partner ledger. */
 export interface Outstanding {
-  /** Slug of a brand, or `operator`, as the ledger names it. */
+  /** Slug of a brand, or `operator`, as in the ledger. */
   issuer: string;
   points: bigint;
 }
 
-/** Money owed to people in one currency, exact, in millionths of a minor unit. */
+/** Money owed to persons in one currency, exact, in millionths of a minor unit. */
 export interface Owed {
   currency: string;
   amountMicro: bigint;
@@ -33,18 +33,18 @@ export interface Owed {
 
 @Injectable()
 export class EntriesRepository {
-  /** Writes lines in one statement, whatever their number; lines that exist stay as they are. */
+  /** Inserts lines in one statement. Existing lines stay unchanged. */
   async insert(tx: EntityManager, lines: readonly FiledLine[]): Promise<void> {
     await LINES.insert(tx, lines.map(rowOf), 'on conflict (id, cycle) do nothing');
   }
 
-  /** Which of these lines exist. */
+  /** Finds which of these lines exist. */
   async existing(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
     const rows: { id: string }[] = await tx.query('select id from line where id = any($1::uuid[])', [ids]);
     return new Set(rows.map((row) => row.id));
   }
 
-  /** Parties and prices of earlier lines, for those that undo them. */
+  /** Parties and prices of earlier lines, for lines that reverse them. */
   async terms(tx: EntityManager, ids: readonly string[]): Promise<LineTerms[]> {
     if (ids.length === 0) return [];
     const rows: TermsRow[] = await tx.query(
@@ -86,7 +86,7 @@ export class EntriesRepository {
         from line where type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry') group by issuer order by issuer`);
     return rows.map((row) => ({ issuer: partyName(row.issuer), points: BigInt(row.points) }));
   }
-  /** What lines pay to people minus what they take from them, by currency, over all cycles. */
+  /** Lines that pay persons minus lines that take from them, by currency, over all cycles. */
   async owedToMembers(tx: EntityManager): Promise<Owed[]> {
     const rows: { currency: string; amount: string }[] = await tx.query(
       `select currency, sum(case when payee = $1 then amount_micro else -amount_micro end)::text as amount

@@ -14,7 +14,7 @@ import type { PostingFact } from './posting-fact.js';
 import { originalLineIds, priceLines } from './pricing.js';
 import { readerOf } from './reading.js';
 
-/** Turns postings of the ledger into priced lines of the partner ledger. */
+/** Writes priced lines of the partner ledger for postings of the ledger. */
 @Injectable()
 export class EntriesService {
   constructor(
@@ -24,7 +24,7 @@ export class EntriesService {
     private readonly ids: ReaderIdsService,
   ) {}
 
-  /** Prices postings in order and writes their lines; what was written before stays untouched. */
+  /** Prices postings in order and writes their lines. Existing lines stay unchanged. */
   async record(tx: EntityManager, facts: readonly PostingFact[]): Promise<void> {
     const found = await this.entries.terms(tx, [...new Set(facts.flatMap(originalLineIds))]);
     const earlier = new Map(found.map((terms) => [terms.id, terms]));
@@ -32,7 +32,7 @@ export class EntriesService {
     for (const fact of facts) {
       for (const line of priceLines(asTold(fact, this.config.zone), (id) => earlier.get(id))) {
         lines.push(line);
-        // a give-back may follow what it undoes within the same batch
+        // a give-back may follow its original within the same batch
         if (isRedemption(line.type) || isFee(line.type)) {
           earlier.set(line.id, { ...line, returned: 0n, redeemerContract: line.stamps?.redeemerContract ?? null });
         }
@@ -44,9 +44,9 @@ export class EntriesService {
   }
 
   /**
-   * Files lines in the cycles of their posting times; what was written before stays untouched. The key of a line has its cycle,
-   * so a line whose own month still takes it meets its double there, and any other is looked for in all cycles: the cycle of
-   * its month can't have taken it since, as cycles only close.
+   * Files lines in the cycles of their posting times. Existing lines stay unchanged. The key of a line contains its cycle, so a
+   * duplicate collides if the line's own month still takes it. Any other line is looked up in all cycles: its own month cannot have
+   * taken it since, because cycles only close.
    */
   async write(tx: EntityManager, lines: readonly Line[]): Promise<void> {
     if (lines.length === 0) return;
@@ -55,7 +55,7 @@ export class EntriesService {
       await this.entries.insert(tx, this.filed(lines, regular));
       return;
     }
-    // A month without a cycle, or one that takes no more: rare, so only here it is worth asking what is a mere replay.
+    // a month without a cycle, or closed: rare, so only then look for replays
     const known = await this.entries.existing(
       tx,
       lines.map((line) => line.id),
@@ -83,7 +83,7 @@ export class EntriesService {
     return this.entries.outstanding(tx);
   }
 
-  /** What people were promised and have not turned into points, over all cycles; the transaction must see all rows. */
+  /** Amounts promised to persons and not converted to points, over all cycles; the transaction must see all rows. */
   owedToMembers(tx: EntityManager): Promise<Owed[]> {
     return this.entries.owedToMembers(tx);
   }

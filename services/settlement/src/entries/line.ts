@@ -4,7 +4,7 @@ import type { Party } from '../parties/party.js';
 import { fundersText } from './posting-fact.js';
 import type { Funder } from './posting-fact.js';
 
-/** Types of lines that exist so far, as they stand on the wire. */
+/** Line types, as on the wire. */
 export const LINE_TYPES = [
   'accrual',
   'accrual_reversal',
@@ -22,10 +22,10 @@ export const LINE_TYPES = [
 ] as const;
 export type LineType = (typeof LINE_TYPES)[number];
 
-/** What was agreed about the points of a line, as stamped when they were issued and redeemed. */
+/** Contract terms for the points of a line, as stamped at issue and redemption. */
 export interface LineStamps {
   readonly issuerContract: number;
-  /** Null where nothing was redeemed. */
+  /** Null if nothing was redeemed. */
   readonly redeemerContract: number | null;
   readonly fundingMode: string;
   readonly funders: readonly Funder[];
@@ -36,8 +36,8 @@ export interface LineStamps {
 }
 
 /**
- * One priced line of the partner ledger. `points` and the amount are signed by type: a reversal is negative, so that it
- * falls into its original's (payer, payee, price) group and undoes it there. The amount is never stored rounded.
+ * One priced line of the partner ledger. `points` and the amount are signed by type: a reversal is negative, so it falls into the
+ * (payer, payee, price) group of its original and cancels it there. The amount is never stored rounded.
  */
 export interface Line {
   /** UUID; `ln_…` on the wire. */
@@ -45,9 +45,9 @@ export interface Line {
   readonly type: LineType;
   readonly postingId: string;
   readonly lotId: string;
-  /** Id of the line that this one undoes, where prices were taken from. */
+  /** Id of the line that this one reverses and whose prices it uses. */
   readonly originalLineId: string | null;
-  /** The posting that a give-back undoes. */
+  /** The posting that a give-back reverses. */
   readonly originalPostingId: string | null;
   readonly walletId: string;
   /** Slug of the brand that acted; empty for the operator. */
@@ -60,12 +60,12 @@ export interface Line {
   readonly issuer: Party;
   readonly redeemer: Party | null;
   readonly store: string | null;
-  /** What the points are; null, with the stamps, where the line counts none. */
+  /** The asset of the points; null, like the stamps, if the line counts no points. */
   readonly asset: string | null;
   readonly points: bigint;
   /** Price per point in millionths of a minor unit. */
   readonly priceMicro: bigint;
-  /** Amount in millionths of a minor unit of a line that no points stand behind: commissions, conversions. Else 0. */
+  /** Amount in millionths of a minor unit of a line without points: commissions, conversions. Else 0. */
   readonly fixedMicro: bigint;
   readonly currency: string;
   readonly reference: string | null;
@@ -75,42 +75,42 @@ export interface Line {
 /** A line in its cycle. */
 export interface FiledLine extends Line {
   readonly cycle: string;
-  /** Day of recording in the alliance's zone: that of posting, or the first one after it that was not closed yet. */
+  /** Day of recording in the alliance's zone: the day of posting, or the first later day that was not closed. */
   readonly day: string;
-  /** Who reads it in full; null: nobody. */
+  /** The party that reads the line in full; null: nobody. */
   readonly reader: Party | null;
-  /** What the reader knows it by, alone or with the other lots of its posting. */
+  /** The reader's id of the line, or of all lots of its posting. */
   readonly ownId: string;
 }
 
-/** What a reversal takes over from the line it undoes. */
+/** Fields that a reversal copies from its original line. */
 export interface LineTerms extends Pick<
   Line,
   'id' | 'payer' | 'payee' | 'issuer' | 'redeemer' | 'store' | 'points' | 'priceMicro' | 'currency'
 > {
   readonly redeemerContract: number | null;
-  /** Points of it that were given back so far; kept for points of several funders alone. */
+  /** Points given back so far; only kept for points with several funders. */
   readonly returned: bigint;
 }
 
-/** What a line comes to, exact, in millionths of a minor unit. */
+/** Amount of a line, exact, in millionths of a minor unit. */
 export function amountOf(line: Pick<Line, 'points' | 'priceMicro' | 'fixedMicro'>): bigint {
   return line.points * line.priceMicro + line.fixedMicro;
 }
 
-/** Whether a line is a fee of the operator's, of points or of a commission. */
+/** Whether a line is an operator fee, on points or on a commission. */
 export function isFee(type: LineType): boolean {
   return type === 'fee' || type === 'fee_reversal';
 }
 
-/** Whether a line is points spent, or given back. */
+/** Whether a line is a redemption or its give-back. */
 export function isRedemption(type: LineType): boolean {
   return type === 'redemption' || type === 'redemption_reversal';
 }
 
 /**
- * The id of a line follows from what it is about (posting, lot, what it undoes, type, and which of several funders pays), so that an event handled twice
- * makes the same line twice and the second is dropped.
+ * The id of a line is derived from its content (posting, lot, reversed line, type, and funder if several), so an event handled
+ * twice makes the same line and the duplicate is dropped.
  */
 export function lineId(
   type: LineType,
@@ -123,7 +123,7 @@ export function lineId(
   return uuidFromText(`${type}|${postingId}|${lotId}|${originalPostingId}${one}`);
 }
 
-/** SHA-256 over all that a line says and where it was filed: whoever edits a row afterwards is found by it. */
+/** SHA-256 over all fields of a line and its place, to detect later edits of the row. */
 export function lineDigest(line: FiledLine): Buffer {
   const { stamps } = line;
   const content = [

@@ -5,7 +5,7 @@ import { Decimal, fail, MICRO_SCALE } from '#libs/kernel';
 import { partyOf } from '../parties/party.js';
 import type { LotTerms, Movement, PostingFact, PricedKind, RedeemerTerms } from './posting-fact.js';
 
-/** Kinds that make lines. Pending points are given when they are posted; maturing, holding and releasing change nothing here. */
+/** Kinds that make lines. Pending points count when they are posted; maturing, holding and releasing change nothing here. */
 const KINDS: Partial<Record<PostingKind, PricedKind>> = {
   [PostingKind.ACCRUAL]: 'accrual',
   [PostingKind.ACCRUAL_PENDING]: 'accrual',
@@ -17,7 +17,7 @@ const KINDS: Partial<Record<PostingKind, PricedKind>> = {
 
 const micro = (price: string): bigint => Decimal.parse(price).toScaled(MICRO_SCALE);
 
-/** A stamp that the ledger must have set: nothing stands in for one that is missing, so such an event makes no line. */
+/** A stamp that the ledger must have set. There is no default: an event without it makes no line. */
 function stamp<T>(value: T | undefined, name: string): T {
   if (value === undefined || value === '') fail('validation_failed', { detail: `A posting without ${name}.` });
   return value;
@@ -57,7 +57,7 @@ function movementOf(movement: LotMovement): Movement {
   };
 }
 
-/** A price that a quote promised wins over that of the contract. */
+/** Terms of the redeemer. A quoted price overrides the contract's price. */
 function redeemerTermsOf(posting: PostingRecorded): RedeemerTerms {
   const { contractVersion, reimbursementPrice, currency } = stamp(posting.redeemerTerms, 'redeemer_terms');
   const price = posting.quotedReimbursement === '' ? reimbursementPrice : posting.quotedReimbursement;
@@ -69,8 +69,8 @@ function redeemerTermsOf(posting: PostingRecorded): RedeemerTerms {
 }
 
 /**
- * A posting as far as lines are concerned; null when it makes none.
- * @throws DomainError `validation_failed` when a stamp is missing
+ * The fact in a posting that makes lines; null if it makes none.
+ * @throws DomainError `validation_failed` if a stamp is missing
  */
 export function postingFact(posting: PostingRecorded): PostingFact | null {
   const kind = KINDS[posting.kind];

@@ -1,13 +1,13 @@
 import { dayBounds } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
 
-/** Who pays for points, and for how much of them. */
+/** A funder of points and its share. */
 export interface Funder {
   readonly party: Party;
   readonly shareBp: number;
 }
 
-/** `brand:aurora=7000,operator=3000`: funders as a line keeps them. */
+/** `brand:aurora=7000,operator=3000`: funders as stored in a line. */
 export function fundersText(funders: readonly Funder[]): string {
   return funders.map(({ party, shareBp }) => `${party}=${shareBp}`).join(',');
 }
@@ -20,24 +20,24 @@ export function fundersOf(text: string): Funder[] {
   });
 }
 
-/** What the issuer agreed to when the points of a lot were issued: it holds for them whatever becomes of the contract. */
+/** The issuer's terms when the points of a lot were issued. They apply to those points regardless of later contracts. */
 export interface LotTerms {
   readonly contractVersion: number;
   readonly fundingMode: string;
   readonly funders: readonly Funder[];
   /** Millionths of a minor unit per point. */
   readonly operatorFeeMicro: bigint;
-  /** Whether the operator's fee is due when points are redeemed at the brand that issued them. */
+  /** Whether the operator's fee is due when points are redeemed at their own issuer. */
   readonly feeOnOwn: boolean;
   readonly currency: string;
 }
 
-/** What one lot gained or lost, with its stamps. Points are signed from the member's side. */
+/** Points gained or lost by one lot, with its stamps. Points are signed from the member's side. */
 export interface Movement {
   readonly lotId: string;
   readonly issuer: Party;
   readonly points: bigint;
-  /** The posting that is undone for these points; empty when nothing is undone. */
+  /** The posting that is reversed for these points; empty if none. */
   readonly originalPostingId: string;
   readonly terms: LotTerms;
   readonly campaign: string;
@@ -46,7 +46,7 @@ export interface Movement {
   readonly expiresAt: Date | null;
 }
 
-/** What the alliance pays a redeemer, as in force at the capture. A price that a quote promised is already in it. */
+/** The alliance's payment to a redeemer, as in force at the capture. Includes a price promised by a quote. */
 export interface RedeemerTerms {
   readonly contractVersion: number;
   /** Millionths of a minor unit per point. */
@@ -57,7 +57,7 @@ export interface RedeemerTerms {
 interface Fact {
   readonly postingId: string;
   readonly walletId: string;
-  /** The slug of the brand that acted; empty for the operator's own acts. */
+  /** The slug of the brand that acted; empty if the operator acted. */
   readonly actor: string;
   /** The member under the acting brand's own pseudonym. */
   readonly actorMemberRef: string;
@@ -70,8 +70,8 @@ interface Fact {
 }
 
 /**
- * What the ledger says happened, reduced to what lines need: the kinds of postings that change what brands owe each other or
- * what is outstanding. A capture says what its redeemer gets.
+ * A posting of the ledger, reduced to what lines need: the kinds that change what brands owe each other or what is outstanding. A
+ * capture contains its redeemer's terms.
  */
 export type PostingFact = Fact &
   (
@@ -82,9 +82,8 @@ export type PostingFact = Fact &
 export type PricedKind = PostingFact['kind'];
 
 /**
- * The fact as lines may tell it. Points that expire are taken away when somebody next looks at the wallet, be it another brand, so the
- * instant of that tells its brand more than it may know: it is the points' own instead, or the beginning of the day, which the day and the
- * cycle of the line are the same for.
+ * The fact as shown in lines. Expired points are removed when any brand next reads the wallet, so the time of the posting would
+ * reveal that read to the issuer. The line uses the time of expiry, or the start of the day, which keeps the line's day and cycle.
  */
 export function asTold(fact: PostingFact, zone: string): PostingFact {
   if (fact.kind !== 'expiry') return fact;

@@ -29,7 +29,7 @@ interface Lot {
   left: bigint;
 }
 
-/** One wallet's life: a legal sequence of postings made from arbitrary numbers, and the lots it ends with. */
+/** The history of one wallet: a legal sequence of postings generated from numbers, and the resulting lots. */
 function life(wallet: string, numbers: readonly number[]): { facts: PostingFact[]; lots: Lot[] } {
   const facts: PostingFact[] = [];
   const lots: Lot[] = [];

@@ -94,7 +94,7 @@ describe('prices of a posting', () => {
       ['accrual', 'operator', 'operator', 200n, 0n],
       ['accrual', 'brand:crest', 'operator', 100n, 0n],
     ]);
-    // 700.7, 200.2, 100.1: the point that is left goes to the largest remainder; crest owes itself nothing
+    // 700.7, 200.2, 100.1: the remaining point goes to the largest remainder; crest owes itself nothing
     const spent = aFact('capture', 'crest', [{ ...given, points: -1_001n }]);
     const lines = priceLines(spent, NOTHING_EARLIER);
     expect(short(lines)).toEqual([

@@ -5,7 +5,7 @@ import { lineId } from './line.js';
 import type { Line, LineStamps, LineTerms, LineType } from './line.js';
 import type { Movement, PostingFact, RedeemerTerms } from './posting-fact.js';
 
-/** A line written earlier, by its id. */
+/** Finds an earlier line by its id. */
 export type EarlierLines = (id: string) => LineTerms | undefined;
 
 type OfPosting = 'postingId' | 'walletId' | 'actor' | 'actorMemberRef' | 'occurredAt' | 'postedAt' | 'reference';
@@ -44,7 +44,7 @@ function commonOf(
 
 const textOrNull = (text: string): string | null => (text === '' ? null : text);
 
-/** Movements of one posting that name the same lot and the same original are one line. */
+/** Merges movements of one posting with the same lot and the same original into one. */
 function merged(movements: readonly Movement[]): Movement[] {
   const byKey = new Map<string, Movement>();
   for (const movement of movements) {
@@ -59,18 +59,19 @@ function merged(movements: readonly Movement[]): Movement[] {
 interface Part {
   readonly payer: Party;
   readonly points: bigint;
-  /** What tells its lines from those of the other funders; null where there is one. */
+  /** Distinguishes the lines of several funders; null if there is one funder. */
   readonly funder: Party | null;
 }
 
-/** The funders of a lot as their lines tell them apart. */
+/** The funders of a lot as distinguished by its lines. */
 function fundersOfLot({ terms }: Movement): Pick<Part, 'payer' | 'funder'>[] {
   const [, second] = terms.funders;
   return terms.funders.map(({ party }) => ({ payer: party, funder: second === undefined ? null : party }));
 }
 
 /**
- * Who pays for points of a lot, and for how many: shares by largest remainder, which sum to the points exactly. Who gets none has no part.
+ * Payers of a lot's points, with their shares by largest remainder, which sum to the points exactly. A payer with no points has no
+ * part.
  * @throws DomainError `funding_mode_unsupported` for modes that cannot be priced yet
  */
 function partsOf(movement: Movement, points: bigint): Part[] {
@@ -88,8 +89,8 @@ function partsOf(movement: Movement, points: bigint): Part[] {
 }
 
 /**
- * A line that only counts points. Under `pay_at_redemption` giving points and letting them expire moves no money: they are
- * paid for when they are spent, and never if nobody spends them.
+ * A line that only counts points. Under `pay_at_redemption`, issuing points and their expiry move no money: points are paid for
+ * when they are spent, or never.
  */
 function unpaidLines(fact: PostingFact, movement: Movement, type: LineType, points: bigint): Line[] {
   return partsOf(movement, points).map((part) => ({
@@ -145,12 +146,12 @@ function partLines(
 }
 
 /**
- * Gives back what the parts of a redemption have left, in proportion and by largest remainder: no part gets back more than it paid for, and
- * slices of a full return end where one return of all does.
+ * Reverses a redemption's remaining parts, in proportion and by largest remainder. No part gets back more than it paid, and
+ * partial returns add up to the same result as one full return.
  */
 function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLines): Line[] {
   const ids = partIds(fact, movement);
-  // handled before: what is left by now would be split otherwise
+  // handled before: the parts left now would give another split
   if (ids.length > 1 && ids.some(({ reversal }) => earlier(reversal) !== undefined)) return [];
   const originals = ids.flatMap(({ redemption, fee, funder }) => {
     const line = earlier(redemption);
@@ -186,7 +187,7 @@ function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLi
   });
 }
 
-/** Ids of the lines that a give-back undoes, and of those it makes, funder by funder. */
+/** Ids of the lines that a give-back reverses and of the lines it makes, by funder. */
 function partIds(fact: PostingFact, movement: Movement) {
   const { lotId, originalPostingId } = movement;
   return fundersOfLot(movement).map(({ funder }) => ({
@@ -197,7 +198,7 @@ function partIds(fact: PostingFact, movement: Movement) {
   }));
 }
 
-/** Ids of the earlier lines that a posting needs: whose prices it takes, and by which it knows that it was handled. */
+/** Ids of the earlier lines that a posting needs, for their prices and to detect that it was handled. */
 export function originalLineIds(fact: PostingFact): string[] {
   if (fact.kind !== 'redemption_return') return [];
   return fact.movements.flatMap((movement) => {
@@ -209,9 +210,9 @@ export function originalLineIds(fact: PostingFact): string[] {
 }
 
 /**
- * The lines of one posting (mode `pay_at_redemption`). Prices are those that the ledger stamped: the operator's fee as agreed
- * when the points were issued, the reimbursement as agreed when they were captured or promised by a quote before. A give-back
- * carries the prices of what it undoes. Points that several fund are one line for each of them.
+ * The lines of one posting (mode `pay_at_redemption`). Prices are those stamped by the ledger: the operator's fee as agreed when
+ * the points were issued, the reimbursement as agreed at the capture or promised earlier by a quote. A give-back uses the prices
+ * of its original. Points with several funders make one line per funder.
  */
 export function priceLines(fact: PostingFact, earlier: EarlierLines): Line[] {
   return merged(fact.movements).flatMap((movement) => {

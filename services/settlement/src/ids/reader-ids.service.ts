@@ -5,22 +5,22 @@ import { ownKey } from '../entries/reading.js';
 import type { Line } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 
-/** What each reader knows lines and totals by, and what blinds the legs of its totals: no two readers share any of it. */
+/** Derives ids of lines and totals per reader, and the salts of the legs in totals. No two readers share any of them. */
 @Injectable()
 export class ReaderIdsService {
   constructor(private readonly key: ReaderKey) {}
 
-  /** The UUID by which a party knows what it reads in full, or nobody does. */
+  /** The UUID of a line for its reader in full, or for no reader. */
   ofLine(line: Line, reader: Party | null): string {
     return this.of(reader ?? '', ownKey(line, reader));
   }
 
-  /** The UUID by which a party knows a thing. */
+  /** The UUID of a thing for a party. */
   of(reader: Party, thing: string): string {
     return uuidFromDigest(this.key.of(`id|${reader}|${thing}`));
   }
 
-  /** What blinds the leaf of a line in a reader's totals: without it nobody can guess a leaf and try it against a root. */
+  /** The salt of a line's leaf in a reader's totals. Without it nobody can guess a leaf and test it against a root. */
   salt(reader: Party, lineId: string): string {
     return this.key.of(`leaf|${reader}|${lineId}`).toString('hex');
   }

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** Holds stored results of all cycles against each other. Each query names the cycles and parties that break its rule. */
+/** Compares stored results of all cycles with each other. Each query returns the cycles and parties that violate its rule. */
 @Injectable()
 export class ResultsAuditRepository {
-  /** Positions sum to 0 with nothing in dispute, and a brand was told what it pays. */
+  /** Positions sum to 0 if nothing is in dispute, and match the statements of brands. */
   async positions(tx: EntityManager): Promise<string> {
     return named(
       tx,
@@ -17,7 +17,7 @@ export class ResultsAuditRepository {
     );
   }
 
-  /** What groups reimburse a redeemer for is what the matrix says he accepted. */
+  /** A redeemer's reimbursements by group equal its redemptions in the matrix. */
   async matrix(tx: EntityManager): Promise<string> {
     return named(
       tx,

@@ -26,13 +26,16 @@ interface ReferralsOwed {
   owed: { currency: string; amount: string }[];
 }
 
-/** How long a proof of a sealed cycle or a closed day is good for: its lines can't change, so proving it on every call would be waste. */
+/**
+ * How long a proof of a sealed cycle or a closed day stays valid. Its lines cannot change, so there is no need to repeat it on
+ * every call.
+ */
 const PROOF_MS = 300_000;
 
-/** What must hold in the partner ledger, measured now. Each check compares figures that were made apart from each other. */
+/** Invariants of the partner ledger, checked on current data. Each check compares figures with independent origins. */
 @Injectable()
 export class SettlementInvariantsService implements Invariants {
-  /** When a proof that found nothing was made, ms. */
+  /** Times of proofs without faults, ms. */
   private readonly proven = new Map<string, number>();
 
   constructor(
@@ -61,7 +64,7 @@ export class SettlementInvariantsService implements Invariants {
     ]);
   }
 
-  /** The partner ledger and the member ledger agree on what every issuer still has to honour. */
+  /** Partner ledger and member ledger agree on the outstanding points of every issuer. */
   private async outstanding(tx: EntityManager): Promise<Check> {
     const ours = await this.entries.outstanding(tx);
     const answer = await this.client
@@ -74,7 +77,7 @@ export class SettlementInvariantsService implements Invariants {
     );
   }
 
-  /** What the partner ledger owes to people is what referrals has promised them and they have not turned into points. */
+  /** The partner ledger's debt to persons equals referrals' promises minus conversions to points. */
   private async owed(tx: EntityManager): Promise<Check> {
     const ours = text(
       (await this.entries.owedToMembers(tx)).map(({ currency, amountMicro }) => [currency, microToText(amountMicro)]),
@@ -82,13 +85,13 @@ export class SettlementInvariantsService implements Invariants {
     const answer = await this.client
       .get<ReferralsOwed>(`${this.config.referralsUrl}/internal/v1/owed`)
       .catch(() => null);
-    // a network may do without referrals, and then owes nothing to people
+    // a network without referrals owes nothing to persons
     const silent = ours === '' ? '' : 'referrals gave no answer';
     const theirs = answer === null ? silent : text(answer.owed.map(({ currency, amount }) => [currency, amount]));
     return check('settlement: what members are owed equals what referrals promised them', theirs, ours);
   }
 
-  /** What is not frozen yet is what others recorded: from then on the seal keeps it. */
+  /** Cycles that are not frozen match the records of their sources. After the freeze the seal protects them. */
   private async sourced(cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const { id } of cycles.filter(({ status }) => !isSealed(status))) {
@@ -112,7 +115,7 @@ export class SettlementInvariantsService implements Invariants {
     return check('settlement: frozen cycles follow from their lines', '', listed(broken));
   }
 
-  /** Before the freeze: what was kept of days that are over still follows from their lines. */
+  /** Before the freeze: the stored results of days that are over still follow from their lines. */
   private async closedDays(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const { id } of cycles.filter(({ status }) => !isSealed(status))) {
@@ -124,7 +127,7 @@ export class SettlementInvariantsService implements Invariants {
     return check('settlement: closed days of open cycles follow from their lines', '', listed(broken));
   }
 
-  /** What a proof found, in words; a clean one is kept for a while. */
+  /** Describes the faults of a proof. A proof without faults is cached for a while. */
   private async proof(key: string, cycle: string, prove: () => Promise<readonly Fault[]>): Promise<string> {
     const known = this.proven.get(key);
     if (known !== undefined && monotonicMs() - known < PROOF_MS) return '';

@@ -26,7 +26,7 @@ interface OwnRow {
   member_ref: string | null;
 }
 
-/** The same for all lots of a posting that are read as one line; payers differ, and are not told apart. */
+/** Fields that are equal in all lots of a posting that are read as one line. Payers differ and are not shown. */
 const ALIKE = [
   'type',
   'original_posting_id',
@@ -42,12 +42,12 @@ const ALIKE = [
   .map((column) => `min(l.${column}) as ${column}`)
   .join(', ');
 
-/** The reader's own pseudonym: as the till sent it where the reader acted, else by the wallet's link; never another brand's. */
+/** The reader's own pseudonym: as sent by the till if the reader acted, else from the wallet's link; never another brand's. */
 const OWN_MEMBER = `coalesce(case when l.actor = $7 then nullif(l.actor_member_ref, '') end, (
   select m.member_ref from member_link m where m.wallet_id = l.wallet_id and m.brand = $7
    order by m.active desc, m.changed_at desc limit 1)) as member_ref`;
 
-/** What a party reads in full after a position, all lots of a posting as one. */
+/** Lines that a party reads in full, after a position; all lots of a posting as one. */
 const OWN = `
   select l.day, l.posted_at, l.own_id, ${ALIKE}, min(l.original_line_id::text) as original_line_id, min(l.wallet_id) as wallet_id,
       min(l.actor) as actor, min(l.actor_member_ref) as actor_member_ref, sum(l.points)::text as points,
@@ -63,7 +63,7 @@ const FEE = `l.type in ('fee', 'fee_reversal')`;
 /** Reads the lines of cycles. */
 @Injectable()
 export class LinesRepository {
-  /** What a party reads in full of a cycle, in order of recording and posting, with the party's own memberRef. */
+  /** Lines of a cycle that a party reads in full, by recording and posting, with the party's own memberRef. */
   async own(
     tx: EntityManager,
     cycle: string,
@@ -78,7 +78,7 @@ export class LinesRepository {
     return rows.map((row) => ({ line: ownLineOf(row, reader), memberRef: row.member_ref }));
   }
 
-  /** All that a party reads in full of a cycle, in the same order, a chunk at a time. */
+  /** All lines of a cycle that a party reads in full, in the same order, in chunks. */
   async *allOwn(tx: EntityManager, cycle: string, reader: Party, chunk = 5_000): AsyncGenerator<OwnLine[]> {
     let after = FIRST;
     for (;;) {
@@ -95,7 +95,7 @@ export class LinesRepository {
     }
   }
 
-  /** Sums over what a party reads in full. */
+  /** Sums over the lines that a party reads in full. */
   async ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
     const sum = (of: string, where = 'true'): string => `coalesce(sum(${of}) filter (where ${where}), 0)::text`;
     const [row]: OwnSums[] = await tx.query(
@@ -110,7 +110,7 @@ export class LinesRepository {
     return row;
   }
 
-  /** Lines of the days after one and before another that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
+  /** Lines of the days between two others that a party pays, is paid for or issued without reading them in full, in chunks. */
   async *concerning(
     tx: EntityManager,
     cycle: string,
@@ -128,7 +128,7 @@ export class LinesRepository {
     );
   }
 
-  /** All lines of a cycle, or of one of its days, in order of recording, posting and own id, a chunk at a time. */
+  /** All lines of a cycle or of one of its days, by recording, posting and own id, in chunks. */
   async *all(tx: EntityManager, cycle: string, day: string | null = null, chunk = 5_000): AsyncGenerator<StoredLine[]> {
     yield* this.chunks(
       tx,
@@ -139,7 +139,7 @@ export class LinesRepository {
     );
   }
 
-  /** Lines of a cycle that lie in another one as well. Only a line outside of its own month's cycle can. */
+  /** Lines of a cycle that are also in another one. This can only happen to a line outside its own month's cycle. */
   async doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
     return tx.query<{ id: string; cycle: string }[]>(
       `select l.id, o.cycle from cycle c join line l on l.cycle = c.id and (l.posted_at < c.from_at or l.posted_at >= c.to_at)

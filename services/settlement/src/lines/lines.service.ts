@@ -5,12 +5,12 @@ import type { Party } from '../parties/party.js';
 import { LinesRepository } from './lines.repository.js';
 import type { OwnLine, OwnPosition, OwnSums, StoredLine } from './own-line.js';
 
-/** The lines of cycles, for whoever makes statements and totals of them. */
+/** The lines of cycles, for statements and totals. */
 @Injectable()
 export class LinesService {
   constructor(private readonly lines: LinesRepository) {}
 
-  /** What a party reads in full of a cycle, in order of recording and posting, with the party's own memberRef. */
+  /** Lines of a cycle that a party reads in full, by recording and posting, with the party's own memberRef. */
   own(
     tx: EntityManager,
     cycle: string,
@@ -21,17 +21,17 @@ export class LinesService {
     return this.lines.own(tx, cycle, reader, after, limit);
   }
 
-  /** All that a party reads in full of a cycle, in the same order, a chunk at a time. */
+  /** All lines of a cycle that a party reads in full, in the same order, in chunks. */
   allOwn(tx: EntityManager, cycle: string, reader: Party): AsyncGenerator<OwnLine[]> {
     return this.lines.allOwn(tx, cycle, reader);
   }
 
-  /** Sums over what a party reads in full. */
+  /** Sums over the lines that a party reads in full. */
   ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
     return this.lines.ownSums(tx, cycle, reader);
   }
 
-  /** Lines of the days after one and before another that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
+  /** Lines of the days between two others that a party pays, is paid for or issued without reading them in full, in chunks. */
   concerning(
     tx: EntityManager,
     cycle: string,
@@ -41,12 +41,12 @@ export class LinesService {
     return this.lines.concerning(tx, cycle, party, days);
   }
 
-  /** All lines of a cycle, or of one of its days, in order of recording, posting and own id, a chunk at a time. */
+  /** All lines of a cycle or of one of its days, by recording, posting and own id, in chunks. */
   all(tx: EntityManager, cycle: string, day: string | null = null): AsyncGenerator<StoredLine[]> {
     return this.lines.all(tx, cycle, day);
   }
 
-  /** Lines of a cycle that lie in another one as well. */
+  /** Lines of a cycle that are also in another one. */
   doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
     return this.lines.doubles(tx, cycle);
   }

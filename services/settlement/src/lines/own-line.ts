@@ -1,10 +1,10 @@
 import type { FiledLine } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 
-/** Where a page of what a party reads in full begins: after this. */
+/** Position of a page of the lines that a party reads in full: it starts after this. */
 export type OwnPosition = readonly [day: string, postedAt: string, id: string];
 
-/** What a party reads as one line: all lots of a posting at one price, or a line. */
+/** A line as a party reads it: all lots of a posting at one price, or a single line. */
 export interface OwnLine extends Pick<
   FiledLine,
   | 'day'
@@ -27,13 +27,13 @@ export interface OwnLine extends Pick<
   readonly reference: string | null;
 }
 
-/** A line as it is stored, with the digest it was written with. */
+/** A stored line with the digest from its insertion. */
 export interface StoredLine {
   readonly line: FiledLine;
   readonly digest: Uint8Array;
 }
 
-/** Exact sums over what a party reads in full. */
+/** Exact sums over the lines that a party reads in full. */
 export interface OwnSums {
   count: bigint;
   points: string;

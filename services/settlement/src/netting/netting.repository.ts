@@ -39,19 +39,19 @@ const UNDISPUTED = `
      where d.cycle = $1 and (price_micro <> 0 or fixed_micro <> 0)) part
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
-/** Sums over the lines of a cycle: from the lines themselves, or as they were when it was frozen. */
+/** Sums over the lines of a cycle: from the lines themselves, or as frozen. */
 @Injectable()
 export class NettingRepository {
   async liveGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
     return (await tx.query<GroupRow[]>(liveGroups(''), [cycle])).map(groupOf);
   }
 
-  /** The frozen groups less what is in dispute, which alone is read of the lines. */
+  /** The frozen groups minus disputed lines. Only the disputed lines are read. */
   async undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
     return (await tx.query<GroupRow[]>(UNDISPUTED, [cycle])).map(groupOf);
   }
 
-  /** Groups of the lines that one party pays or is paid: those that it reads in full, and the others of days before one. */
+  /** Groups of the lines that one party pays or is paid: lines that it reads in full, and other lines of earlier days. */
   async groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
     const where = 'and $2 in (payer, payee) and (reader = $2 or day < $3::date)';
     return (await tx.query<GroupRow[]>(liveGroups(where), [cycle, party, before])).map(groupOf);

@@ -10,7 +10,7 @@ import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
 import type { FrozenGroup, MatrixCell } from './netting.tables.js';
 
-/** What a cycle comes to, as far as the transaction's row context may see it. */
+/** The result of a cycle, as far as the transaction's row context can see it. */
 export interface CycleResult extends Netting {
   readonly groups: readonly (PriceGroup & Entities)[];
   readonly matrix: readonly MatrixCell[];
@@ -23,14 +23,14 @@ export class NettingService {
     private readonly directory: BrandDirectory,
   ) {}
 
-  /** The frozen result of a sealed cycle, or what the lines come to so far. */
+  /** The frozen result of a sealed cycle, or the result of the lines so far. */
   async result(tx: EntityManager, cycle: Pick<Cycle, 'id' | 'status'>): Promise<CycleResult> {
     if (!isSealed(cycle.status)) return this.live(tx, cycle.id);
     const { groups, matrix } = await this.frozen(tx, cycle.id);
     return { ...net(groups), groups, matrix };
   }
 
-  /** Computes the result from the lines and keeps it for good, with the legal entities as they are now. */
+  /** Computes the result from the lines and stores it permanently, with the current legal entities. */
   async freeze(tx: EntityManager, cycle: string): Promise<void> {
     const { groups, matrix } = await this.live(tx, cycle);
     await this.repository.freeze(tx, cycle, groups, matrix);
@@ -41,17 +41,20 @@ export class NettingService {
     return this.repository.frozenGroups(tx, cycle, party);
   }
 
-  /** The groups that a party pays or is paid by lines that it reads in full or of days before one; needs only the rows that the party itself may see. */
+  /**
+   * The groups that a party pays or is paid, from lines that it reads in full or of earlier days. Needs only the rows that the party
+   * may see.
+   */
   groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
     return this.repository.groupsOf(tx, cycle, party, before);
   }
 
-  /** Nets of the frozen groups less the lines in dispute. */
+  /** Nets of the frozen groups minus the lines in dispute. */
   async undisputed(tx: EntityManager, cycle: string): Promise<Netting['positions']> {
     return net(await this.repository.undisputedGroups(tx, cycle)).positions;
   }
 
-  /** What the lines come to, whatever was frozen. */
+  /** The result computed from the lines, ignoring the frozen one. */
   async fromLines(tx: EntityManager, cycle: string): Promise<{ groups: PriceGroup[]; matrix: MatrixCell[] }> {
     return {
       groups: await this.repository.liveGroups(tx, cycle),
@@ -59,7 +62,7 @@ export class NettingService {
     };
   }
 
-  /** What was frozen, whatever the lines come to. */
+  /** The frozen result, ignoring the lines. */
   async frozen(tx: EntityManager, cycle: string): Promise<{ groups: FrozenGroup[]; matrix: MatrixCell[] }> {
     return {
       groups: await this.repository.frozenGroups(tx, cycle),

@@ -19,7 +19,7 @@ export const FROZEN_GROUPS = defineTable('frozen_group', {
   taxBp: filled(integer()),
 });
 
-/** A group as it was frozen, with its rounded figure and the rates it was frozen at. */
+/** A frozen group, with its rounded figure and the rates at the freeze. */
 export type FrozenGroup = RowOf<typeof FROZEN_GROUPS>;
 
 export const FROZEN_MATRIX = defineTable('frozen_matrix', {

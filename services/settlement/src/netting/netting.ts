@@ -3,10 +3,10 @@ import type { LineType } from '../entries/line.js';
 import { isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 
-/** What the money of a group is for. */
+/** The purpose of a group's money. */
 export type GroupKind = 'reimbursement' | 'fee' | 'commission' | 'conversion';
 
-/** The kind of group that lines of a type fall into; null where no money ever moves. */
+/** The kind of group for each line type; null if no money moves. */
 export const GROUP_KINDS: Readonly<Record<LineType, GroupKind | null>> = {
   accrual: null,
   accrual_reversal: null,
@@ -23,33 +23,33 @@ export const GROUP_KINDS: Readonly<Record<LineType, GroupKind | null>> = {
   conversion_reversal: 'conversion',
 };
 
-/** All lines of a cycle between one payer and one payee of one kind at one price: the unit that is rounded. */
+/** All lines of a cycle with the same payer, payee, kind and price: the unit of rounding. */
 export interface PriceGroup {
   readonly payer: Party;
   readonly payee: Party;
   readonly kind: GroupKind;
-  /** What the points are; null where none are counted. */
+  /** The asset of the points; null if no points are counted. */
   readonly asset: string | null;
   readonly priceMicro: bigint;
   readonly points: bigint;
   readonly amountMicro: bigint;
 }
 
-/** What a cycle comes to. Money in minor units; positive receives, negative pays. */
+/** Result of a cycle. Money in minor units; positive receives, negative pays. */
 export interface Netting {
-  /** By party that pays or is paid. */
+  /** By party. */
   readonly positions: ReadonlyMap<Party, bigint>;
   /** Reimbursements between different brands before netting. */
   readonly gross: bigint;
-  /** What of the reimbursements moves between brands once they are netted. */
+  /** The part of the reimbursements that moves between brands after netting. */
   readonly netted: bigint;
-  /** Exact amount minus rounded amount over all groups, in millionths: what rounding left aside. */
+  /** Exact amount minus rounded amount over all groups, in millionths of a minor unit. */
   readonly remainderMicro: bigint;
 }
 
 const MICRO = 10n ** BigInt(MICRO_SCALE);
 
-/** A group is rounded once, half away from zero, so that payer and payee carry the same figure. */
+/** Rounds a group once, half away from zero, so payer and payee have the same figure. */
 export function roundGroup(amountMicro: bigint): bigint {
   return divRound(amountMicro, MICRO, 'half_up');
 }
@@ -63,8 +63,8 @@ function add<K>(to: Map<K, bigint>, key: K, amount: bigint): void {
 }
 
 /**
- * Multilateral netting of rounded groups. A group below zero (give-backs of an earlier cycle) flows from payee to payer
- * and counts towards `gross` by its size.
+ * Multilateral netting of rounded groups. A negative group (give-backs of an earlier cycle) flows from payee to payer; its
+ * absolute value counts towards `gross`.
  */
 export function net(groups: readonly PriceGroup[]): Netting {
   const positions = new Map<Party, bigint>();
@@ -85,13 +85,13 @@ export function net(groups: readonly PriceGroup[]): Netting {
   return { positions, gross, netted, remainderMicro };
 }
 
-/** The legal entities that settle for the two sides of a group, by their ids; null where nobody does. */
+/** The ids of the legal entities that settle for both sides of a group; null if there is none. */
 export interface Entities {
   readonly payerEntity: string | null;
   readonly payeeEntity: string | null;
 }
 
-/** Nets of legal entities: brands of one entity settle as one. A brand of no known entity stands for itself. */
+/** Nets of legal entities. Brands of one entity settle as one; a brand without a known entity settles for itself. */
 export function netByEntity(groups: readonly (PriceGroup & Entities)[]): Map<string, bigint> {
   const entities = new Map<string, bigint>();
   for (const { payer, payee, payerEntity, payeeEntity, amountMicro } of groups) {

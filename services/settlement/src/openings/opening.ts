@@ -5,10 +5,10 @@ import type { FiledLine } from '../entries/line.js';
 import { isBrand } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 
-/** A leg of a total as it is opened: what its leaf says, and the steps to the root that was told before. */
+/** An opened leg of a total: the content of its leaf, and the steps to the root that was published before. */
 export type OpenedLeg = ReturnType<typeof leafOf> & { readonly proof: readonly MerkleStep[] };
 
-/** What was decided about an opening. */
+/** The decision on an opening. */
 export interface Decision {
   readonly verdict: 'opened' | 'refused';
   readonly by: string;
@@ -17,22 +17,22 @@ export interface Decision {
   readonly leg: OpenedLeg | null;
 }
 
-/** A brand asks for one leg of a total that it reads. */
+/** A brand's request to open one leg of a total that it reads. */
 export interface Opening {
   readonly id: string;
   readonly cycle: string;
   readonly day: string;
   readonly asker: Party;
-  /** What the asker knows the total by. */
+  /** The asker's id of the total. */
   readonly totalId: string;
-  /** From 1, in order of the leaves' hashes, which tells nothing of their times. */
+  /** From 1, in order of the leaves' hashes, which reveals nothing of their times. */
   readonly leg: number;
   readonly lineId: string;
-  /** Whose customer's purchase it is; null where it is no other brand's. */
+  /** The brand whose customer made the purchase; null if it is no other brand's. */
   readonly counterparty: Party | null;
-  /** What the counterparty knows the line by; null where it reads none of its own. */
+  /** The counterparty's id of the line; null if it reads no line of its own. */
   readonly counterpartyLineId: string | null;
-  /** What the counterparty knows the opening by. */
+  /** The counterparty's id of the opening. */
   readonly counterpartyOpeningId: string;
   readonly reason: string;
   readonly askedBy: string;
@@ -40,7 +40,7 @@ export interface Opening {
   readonly decision: Decision | null;
 }
 
-/** Whose customer's purchase a leg discloses: the brand that reads the line itself in full, of a fee the redeemer. */
+/** The brand whose customer's purchase a leg discloses: the reader of the line in full; for a fee, the redeemer. */
 export function discloserOf({ reader, redeemer }: FiledLine, asker: Party): Party | null {
   const party = reader ?? redeemer;
   return party !== null && isBrand(party) && party !== asker ? party : null;
@@ -58,7 +58,7 @@ export function legsInOrder(lines: readonly FiledLine[], saltOf: (lineId: string
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
 }
 
-/** A leg with its proof; null when it is none of them. */
+/** A leg with its proof; null if the line is not among the legs. */
 export function openedLeg(legs: readonly Leaf[], lineId: string, saltOf: (lineId: string) => string): OpenedLeg | null {
   const leg = legs.find(({ line }) => line.id === lineId);
   if (leg === undefined) return null;

@@ -22,19 +22,19 @@ export const OPENING = named('Opening', {
   id: text,
   cycle: text,
   day: text,
-  // the reader's own: the total of whoever asked, the line of the brand whose customer it is about
+  // each reader's own: the total for the asker, the line for the brand whose customer it concerns
   line: maybe(text),
   leg: optional(whole),
   askedBy: text,
   reason: text,
-  // for whoever asked, and the operator
+  // for the asker and the operator
   askedAt: optional(instant),
   status: oneOf(['asked', 'opened', 'refused']),
   decidedBy: maybe(text),
   decidedAt: optional(maybe(instant)),
   decision: maybe(text),
   opened: optional(maybe(LEG)),
-  // for the operator
+  // operator only
   counterparty: optional(maybe(text)),
   client: optional(text),
 });

@@ -9,7 +9,7 @@ import type { OpeningView, OpeningsView } from './openings.answers.js';
 import { OpeningDto, VerdictDto } from './openings.dto.js';
 import { OpeningsService } from './openings.service.js';
 
-/** A brand asks for single legs of its totals. */
+/** A brand's requests for single legs of its totals. */
 @Controller('v1/cycles/:cycle/openings')
 @ApiTags('settlement')
 export class OpeningsController {
@@ -52,7 +52,7 @@ export class OpeningsController {
   }
 }
 
-/** The operator opens legs, or refuses to. */
+/** The operator's decisions on requests. */
 @Controller('v1/operator/cycles/:cycle/openings')
 @ApiTags('settlement')
 export class OperatorOpeningsController {

@@ -17,12 +17,12 @@ interface DecidedRow extends StoredRow {
 const SELECT = `select o.*, d.verdict, d.by_whom, d.decided_at, d.reason as decision, d.opened
   from opening o left join opening_decision d on d.opening_id = o.id`;
 
-/** Of the brands only who asked, and the other side once it is open. */
+/** Visible to the asker; to the counterparty once opened; to no other brand. */
 const SEEN = `($1::text is null or o.asker = $1 or (o.counterparty = $1 and d.verdict = 'opened'))`;
 
 @Injectable()
 export class OpeningsRepository {
-  /** False when the brand has asked for this leg before. */
+  /** Stores a request. Returns false if the brand has asked for this leg before. */
   async insert(tx: EntityManager, opening: Opening): Promise<boolean> {
     const rows = await OPENINGS.insert(tx, [opening], 'on conflict (asker, line_id) do nothing returning id');
     return rows.length > 0;
@@ -35,7 +35,10 @@ export class OpeningsRepository {
     );
   }
 
-  /** Openings of a cycle that a brand may see, or (null) all, the oldest first; those of others come last, in no order of time. */
+  /**
+   * Openings of a cycle that a brand may see, or all (null), oldest first. Openings about a brand's own customers come last, not
+   * ordered by time.
+   */
   async list(tx: EntityManager, cycle: string, reader: Party | null): Promise<Opening[]> {
     const rows: DecidedRow[] = await tx.query(
       `${SELECT} where ${SEEN} and o.cycle = $2
@@ -53,12 +56,12 @@ export class OpeningsRepository {
     return row === undefined ? null : openingOf(row);
   }
 
-  /** Nobody else decides about it meanwhile. */
+  /** Locks an opening for a decision. */
   async lock(tx: EntityManager, id: string): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('opening ' || $1, 0))`, [id]);
   }
 
-  /** The pseudonym under which a brand knows the owner of a wallet; null when it knows none any more. */
+  /** The pseudonym of a wallet's owner at a brand; null if there is none any more. */
   async memberRef(tx: EntityManager, brand: Party, walletId: string): Promise<string | null> {
     const [row]: { member_ref: string }[] = await tx.query(
       'select member_ref from member_link where wallet_id = $1 and brand = $2 and active order by changed_at desc limit 1',

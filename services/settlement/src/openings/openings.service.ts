@@ -20,7 +20,7 @@ import type { OpeningDto } from './openings.dto.js';
 import { OpeningsRepository } from './openings.repository.js';
 import type { OpeningView, OpeningsView } from './openings.answers.js';
 
-/** What the member must have agreed to, at the brand whose customer it is. */
+/** The consent that the member must have given at the brand whose customer they are. */
 const PURPOSE = 'share_order_lines';
 
 /** Opens single legs of totals, on record: a brand asks, the operator opens with the member's consent, both sides see it. */
@@ -37,7 +37,7 @@ export class OpeningsService {
     private readonly repository: OpeningsRepository,
   ) {}
 
-  /** A brand asks for a leg of a total of its statement. @throws DomainError `not_found`, `leg_unknown`, `opening_exists` */
+  /** Requests a leg of a total of the brand's statement. @throws DomainError `not_found`, `leg_unknown`, `opening_exists` */
   async ask(
     brand: string,
     caller: string,
@@ -90,7 +90,7 @@ export class OpeningsService {
     );
   }
 
-  /** What a brand asked for, and what was opened of its customers' purchases; for the operator (null) all. */
+  /** A brand's requests, and openings of its own customers' purchases; for the operator (null) all. */
   list(cycle: string, brand: string | null): Promise<OpeningsView> {
     const reader = brand === null ? null : brandParty(brand);
     return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) => {
@@ -107,7 +107,7 @@ export class OpeningsService {
     );
   }
 
-  /** The operator's word. @throws DomainError `not_found`, `opening_decided`, `member_consent_missing` */
+  /** The operator's decision. @throws DomainError `not_found`, `opening_decided`, `member_consent_missing` */
   async decide(
     caller: string,
     key: string | undefined,
@@ -153,7 +153,7 @@ export class OpeningsService {
     return leg;
   }
 
-  /** The member's word at the brand whose customer the purchase is about; that brand, not the asker, has it on record. */
+  /** Requires the member's consent at the brand whose customer made the purchase. That brand, not the asker, has it on record. */
   private async requireConsent(tx: EntityManager, line: FiledLine, counterparty: Party): Promise<void> {
     const acted = line.actor === partyName(counterparty) && line.actorMemberRef !== '' ? line.actorMemberRef : null;
     const memberRef = acted ?? (await this.repository.memberRef(tx, counterparty, line.walletId));
@@ -166,8 +166,8 @@ export class OpeningsService {
 }
 
 /**
- * An opening as a reader sees it. The brand whose customer it is about knows the line already: it is told that the line was opened, to whom and
- * why, and shares neither id, time, salt nor proof with whoever asked.
+ * An opening as a reader sees it. The brand whose customer it concerns already has the line: it sees that the line was opened, for
+ * whom and why. It shares no id, time, salt or proof with the asker.
  */
 function openingDocument(opening: Opening, reader: Party | null): OpeningView {
   const { decision, asker, counterparty } = opening;
@@ -191,7 +191,7 @@ function openingDocument(opening: Opening, reader: Party | null): OpeningView {
   return {
     id: idFromUuid('op', opening.id),
     line: idFromUuid('ln', opening.totalId),
-    // its place among the asker's legs is the asker's own
+    // the leg's position is the asker's own
     leg: opening.leg,
     ...common,
     askedAt: formatInstant(opening.askedAt),

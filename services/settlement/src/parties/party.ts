@@ -1,13 +1,13 @@
 /**
- * An account of settlement by its readable id: `brand:aurora`, `entity:le-1`, or one of those there is only one of. The kind is
- * part of the id, so no brand can bear the name of a party that is none.
+ * An account of settlement by its readable id: `brand:aurora`, `entity:le-1`, or one of the single parties. The kind is part of
+ * the id, so no brand can take the name of another kind of party.
  */
 export type Party = string;
 
-/** Who runs the alliance. */
+/** The operator of the alliance. */
 export const OPERATOR: Party = 'operator';
 
-/** The people of the alliance together: what they earned from brands and what they turned into points. */
+/** The members of the alliance as one party: their earnings from brands and their conversions to points. */
 export const MEMBERS: Party = 'members';
 
 export const RESERVE: Party = 'reserve';
@@ -24,12 +24,12 @@ export function isBrand(party: Party): boolean {
   return party.startsWith(BRAND);
 }
 
-/** The party behind the name that an event uses for an issuer or funder: a brand's slug, or `operator`. */
+/** The party for an issuer or funder in an event: a brand's slug, or `operator`. */
 export function partyOf(name: string): Party {
   return name === OPERATOR ? OPERATOR : brandParty(name);
 }
 
-/** What brands read: a brand's slug; other parties by their ids. */
+/** The name of a party as brands read it: a brand's slug, or the id of another party. */
 export function partyName(party: Party): string {
   return isBrand(party) ? party.slice(BRAND.length) : party;
 }

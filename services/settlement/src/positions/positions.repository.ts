@@ -17,8 +17,8 @@ export class PositionsRepository {
   }
 
   /**
-   * What lines come to by party, worked out by the database alone: what was computed here when the cycle was confirmed is held against
-   * it. Nothing can have been in dispute.
+   * Amounts of lines by party, computed by the database alone, to compare with the positions at confirmation. Requires that nothing
+   * was in dispute.
    */
   fromLines(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     return NET_POSITIONS.query(
@@ -32,7 +32,7 @@ export class PositionsRepository {
     );
   }
 
-  /** Ids of lines that stand as disputed. */
+  /** Ids of disputed lines. */
   async disputed(tx: EntityManager, cycle: string): Promise<string[]> {
     const rows = await tx.query<{ line_id: string }[]>(
       'select line_id from disputed_line where cycle = $1 order by line_id',

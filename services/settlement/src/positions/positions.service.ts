@@ -6,7 +6,7 @@ import { inOrder, positionsOf } from './position.js';
 import type { ConfirmedPosition, Position } from './position.js';
 import { PositionsRepository } from './positions.repository.js';
 
-/** What parties owe each other for a cycle, binding from its confirmation on. */
+/** Net positions of parties for a cycle, binding from its confirmation. */
 @Injectable()
 export class PositionsService {
   constructor(
@@ -14,7 +14,10 @@ export class PositionsService {
     private readonly repository: PositionsRepository,
   ) {}
 
-  /** Computes the positions from the lines less those in dispute, and keeps them for good. `told` is what statements said. */
+  /**
+   * Computes the positions from the lines minus those in dispute and stores them permanently. `told` holds the nets of the
+   * statements.
+   */
   async confirm(
     tx: EntityManager,
     cycle: string,
@@ -31,17 +34,17 @@ export class PositionsService {
     return inOrder(positions);
   }
 
-  /** As confirmed. */
+  /** The confirmed positions. */
   async ofCycle(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     return inOrder(await this.repository.ofCycle(tx, cycle));
   }
 
-  /** Ids of lines that stand as disputed. */
+  /** Ids of disputed lines. */
   disputed(tx: EntityManager, cycle: string): Promise<string[]> {
     return this.repository.disputed(tx, cycle);
   }
 
-  /** As the lines give them by the database's own arithmetic. */
+  /** Positions from the lines, computed by the database. */
   fromLines(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     return this.repository.fromLines(tx, cycle);
   }

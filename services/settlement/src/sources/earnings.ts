@@ -5,7 +5,7 @@ import { brandParty, MEMBERS, OPERATOR } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { Figure } from './sums.js';
 
-/** What referrals answers of commissions and conversions that it posted; what was given and what was taken back apart. */
+/** Referrals' answer about posted commissions and conversions; given and taken-back amounts are separate. */
 export interface PostedEarnings {
   readonly legs: readonly {
     readonly seller: string;
@@ -24,7 +24,7 @@ export interface PostedEarnings {
   }[];
 }
 
-/** Lines of money that no points stand behind, between two parties. */
+/** Lines of money without points, between two parties. */
 export interface EarningLines {
   readonly type: LineType;
   readonly payer: Party;
@@ -36,7 +36,7 @@ export interface EarningLines {
   readonly amountMicro: bigint;
 }
 
-/** By all that tells it apart; of whom the line is besides is said where it is not as it should be. */
+/** A figure keyed by all fields that distinguish it. Unexpected parties of the line are part of the id. */
 export function earningFigure({
   type,
   payer,
@@ -52,7 +52,7 @@ export function earningFigure({
   return { id: `${type} of ${payer} to ${payee}, ${currency}${besides}`, count: lines, amountMicro };
 }
 
-/** What lines of a currency must come to where this was posted. */
+/** The sums that lines of a currency must have, given these postings. */
 export function earningsOf({ legs, conversions }: PostedEarnings, currency: string): Figure[] {
   const common = { redeemer: null, currency };
   return [

@@ -3,7 +3,7 @@ import type { Party } from '../parties/party.js';
 import { microToText } from '../statements/money.js';
 import type { Figure } from './sums.js';
 
-/** What the ledger answers of points spent, give-backs deducted: as stamped on lots and captures. Prices in millionths of a minor unit. */
+/** The ledger's answer about points spent minus give-backs, as stamped on lots and captures. Prices in millionths of a minor unit. */
 export interface SpentPoints {
   readonly issuer: string;
   /** `aurora:7000,operator:3000` */
@@ -18,7 +18,7 @@ export interface SpentPoints {
   readonly points: string;
 }
 
-/** Points at one price between two parties. Of points that several fund who pays is not told apart: payer and price are null. */
+/** Points at one price between two parties. For points with several funders, payer and price are null. */
 export interface PricedPoints {
   readonly kind: 'reimbursement' | 'fee';
   readonly issuer: Party;
@@ -30,7 +30,10 @@ export interface PricedPoints {
   readonly points: bigint;
 }
 
-/** What lines of a currency must come to where this was spent, by the rule of prices; fees of points that several fund apart. */
+/**
+ * The sums that lines of a currency must have, given this spending, by the pricing rules. Fees of points with several funders are
+ * separate.
+ */
 export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
   const issuer = partyOf(spent.issuer);
   const redeemer = brandParty(spent.redeemer);
@@ -55,7 +58,7 @@ export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
   return priced;
 }
 
-/** By all that tells it apart. */
+/** A figure keyed by all fields that distinguish it. */
 export function spendingFigure({
   kind,
   issuer,

@@ -9,7 +9,7 @@ import { StatementsService } from './statements.service.js';
 import type { StatementLine } from './rows.service.js';
 import type { StatementDocument } from './statements.service.js';
 
-/** Any brand's statement as the brand itself reads it, for the operator. */
+/** Any brand's statement, for the operator, as the brand reads it. */
 @Controller('v1/operator/cycles/:cycle/statements/:brand')
 @ApiTags('settlement')
 export class OperatorStatementsController {

@@ -11,13 +11,13 @@ import type { LineDocument } from './statement-row.js';
 import { withRow } from './statement.js';
 import type { StatementTotals } from './statement.js';
 
-/** Where a page of a statement begins: after a line of a day, or after a total, all of which stand behind the lines of their day. */
+/** Position of a page of a statement: it starts after a line of a day, or after a total. Totals follow the lines of their day. */
 export type RowPosition = readonly [day: string, at: string, id: string];
 
-/** In the place of a time: a total's. */
+/** Replaces the time in the position of a total. */
 export const TOTAL = 'total';
 
-/** A row on the wire: the reading brand's own memberRef stands in its own lines alone. */
+/** A row on the wire. Only the reader's own lines contain its memberRef. */
 export type StatementLine = LineDocument & { memberRef?: string | null };
 
 interface Row {
@@ -27,7 +27,7 @@ interface Row {
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** The rows of one brand's statement, in their order. The transaction needs to see no more than the brand itself may. */
+/** The rows of one brand's statement, in order. The transaction needs no more rows than the brand may see. */
 @Injectable()
 export class RowsService {
   private readonly idOf = (reader: Party, thing: string): string => this.ids.of(reader, thing);
@@ -50,7 +50,7 @@ export class RowsService {
       ...totals.map(({ document }): Row => ({ line: document, position: [document.day, TOTAL, document.id] })),
     ];
     const start = after === null ? '' : placeOf(after);
-    // what the database gave is behind the position already, and its order of ids is the database's
+    // the database has already skipped the rows before the position, in its own order of ids
     return rows
       .map((row, i) => ({ row, place: placeOf(row.position), i }))
       .filter(({ row, place }) => row.position[1] !== TOTAL || place > start)
@@ -59,7 +59,7 @@ export class RowsService {
       .map(({ row }) => row);
   }
 
-  /** What the rows come to so far. */
+  /** Totals of the rows so far. */
   async totals(tx: EntityManager, cycle: Cycle, reader: Party): Promise<StatementTotals> {
     const own = await this.lines.ownSums(tx, cycle.id, reader);
     const start: StatementTotals = {
@@ -81,7 +81,7 @@ function ownPosition(after: RowPosition | null): OwnPosition | null {
   return at === TOTAL ? [day, 'infinity', LAST_ID] : after;
 }
 
-/** Text in the order of rows: by day, the lines before the totals. */
+/** Sort key of rows: by day, lines before totals. */
 function placeOf([day, at, id]: RowPosition): string {
   return at === TOTAL ? `${day} 1 ${id}` : `${day} 0`;
 }

@@ -9,10 +9,10 @@ import type { StatementRow } from './statement-row.js';
 import { EMPTY_TOTALS, StatementFile, trailerDocument, withRow } from './statement.js';
 import type { Counterparty, FrozenStatement, StatementHeader, StatementTotals } from './statement.js';
 
-/** What a reader knows a thing by. */
+/** Returns the reader's id of a thing. */
 export type IdOf = (reader: Party, thing: string) => string;
 
-/** The id under which the reader knows a total. */
+/** The reader's id of a total. */
 export function totalId(
   { reader, day, type, payer, redeemer, asset, priceMicro }: DayTotal,
   cycle: string,
@@ -21,13 +21,13 @@ export function totalId(
   return idOf(reader, ['total', cycle, day, type, payer, redeemer ?? '', asset ?? '', priceMicro].join('|'));
 }
 
-/** The row of what a reader reads in full. */
+/** The row of a line that the reader reads in full. */
 export function rowOfOwn(line: OwnLine, idOf: IdOf): StatementRow {
   const original = originalKey(line, line.reader);
   return ownRow(line, original === null ? null : idOf(line.reader, original));
 }
 
-/** Rows of totals in the order in which they stand, behind the reader's own lines of their day. */
+/** Rows of totals in order; they follow the reader's own lines of their day. */
 export function rowsOfTotals(totals: readonly DayTotal[], cycle: string, currency: string, idOf: IdOf): StatementRow[] {
   return totals
     .map((total) => totalRow(total, totalId(total, cycle, idOf), currency))
@@ -38,11 +38,11 @@ function placeOf({ document: { day, id } }: StatementRow): string {
   return `${day} ${id}`;
 }
 
-/** A statement in the making: takes the lines of a cycle in order, day by day, with the totals of each day at its end. */
+/** Builds a statement from the lines of a cycle in order, day by day, with the totals of each day at its end. */
 export class StatementDraft {
   private readonly file: StatementFile;
   private totals: StatementTotals = EMPTY_TOTALS;
-  /** Lots of one posting come one after the other and are one row. */
+  /** Lots of one posting are consecutive and make one row. */
   private pending: OwnLine | null = null;
 
   constructor(
@@ -58,7 +58,7 @@ export class StatementDraft {
     this.pending = line;
   }
 
-  /** A line of one lot: the reader reads it with the others of its posting. */
+  /** Adds a line of one lot; the reader reads it together with the other lots of its posting. */
   addLot(line: FiledLine, reader: Party): void {
     const amountMicro = amountOf(line);
     if (this.pending?.ownId === line.ownId) {
@@ -76,7 +76,7 @@ export class StatementDraft {
     rowsOfTotals(totals, cycle, currency, this.idOf).forEach((row) => this.add(row));
   }
 
-  /** The statement, with what others know: its net and what it comes to by counterparty. */
+  /** Completes the statement with figures from elsewhere: its net and its sums by counterparty. */
   finish(net: bigint, counterparties: readonly Counterparty[]): FrozenStatement {
     const { header, totals } = this;
     return { header, totals, net, hash: this.file.end(trailerDocument(totals, net, counterparties)) };

@@ -13,21 +13,21 @@ import { partyName } from '../parties/party.js';
 import { StatementDraft } from './statement-draft.js';
 import type { StatementHeader } from './statement.js';
 
-/** What a pass over the lines of a cycle found. */
+/** Results of one pass over the lines of a cycle. */
 export interface CycleDraft {
-  /** Statements that follow from the lines, by brand; their nets are filled in by whoever knows them. */
+  /** Statements computed from the lines, by brand; the caller adds their nets. */
   readonly statements: ReadonlyMap<string, StatementDraft>;
-  /** Totals that follow from the lines, and the legs of each day. */
+  /** Totals computed from the lines, and the legs of each day. */
   readonly totals: readonly DayTotal[];
   readonly days: ReadonlyMap<string, bigint>;
   readonly lineCount: bigint;
   /** `sha256:…` over the digests of all lines, in order of recording, posting and ids, day by day. */
   readonly linesRoot: string;
-  /** Ids of lines that no longer say what they were written with. */
+  /** Ids of lines that no longer match their digest. */
   readonly changed: readonly string[];
 }
 
-/** Makes the statements of a cycle from its lines and from nothing else. One pass, whatever the number of brands. */
+/** Builds the statements of a cycle from its lines alone, in one pass for all brands. */
 @Injectable()
 export class StatementDraftsService {
   constructor(
@@ -35,7 +35,7 @@ export class StatementDraftsService {
     private readonly ids: ReaderIdsService,
   ) {}
 
-  /** Statements of all brands that have lines, and of `brands` even where they have none. */
+  /** Statements of all brands with lines, and of `brands` even without lines. */
   async draft(
     tx: EntityManager,
     cycle: string,
@@ -77,7 +77,7 @@ export class StatementDraftsService {
         if (line.reader !== null) draftOf(partyName(line.reader)).addLot(line, line.reader);
         ofDay.add(line);
       }
-      // a cycle of many lines must not keep other calls waiting
+      // a cycle of many lines must not delay other calls
       await yieldToOthers();
     }
     endDay();

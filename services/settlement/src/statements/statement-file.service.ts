@@ -36,7 +36,7 @@ const CSV_COLUMNS = [
   'root',
 ] as const satisfies (keyof StatementLine)[];
 
-/** Text that a spreadsheet would run as a formula is kept text; the rest follows RFC 4180. */
+/** Quotes a field by RFC 4180. Text that a spreadsheet would run as a formula is marked as text. */
 function csvField(value: string | number | bigint | null | undefined): string {
   if (value === null || value === undefined) return '';
   const text =
@@ -52,7 +52,7 @@ function withoutMember({ memberRef: _, ...shared }: StatementLine): Omit<Stateme
   return shared;
 }
 
-/** The settlement file as a download; it is streamed, never held in memory. */
+/** The settlement file as a download, streamed without holding it in memory. */
 @Injectable()
 export class StatementFileService {
   constructor(private readonly statements: StatementsService) {}

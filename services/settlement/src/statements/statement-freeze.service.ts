@@ -12,7 +12,7 @@ import { counterpartiesOf } from './statement.js';
 import type { ChainedStatement } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
 
-/** Writes the statements of a cycle, and knows what was written. */
+/** Writes the statements of a cycle and reads the written ones. */
 @Injectable()
 export class StatementFreezeService {
   constructor(
@@ -23,14 +23,14 @@ export class StatementFreezeService {
     private readonly statements: StatementsRepository,
   ) {}
 
-  /** The brand whose statement comes next: brands that have lines, and `brands` even where they have none, by name. Null: all are written. */
+  /** The brand whose statement is next: brands with lines, and `brands` even without lines, by name. Null if all are written. */
   next(tx: EntityManager, cycle: string, brands: readonly string[]): Promise<string | null> {
     return this.statements.next(tx, cycle, brands);
   }
 
   /**
-   * Writes a brand's statement from its lines, the totals of its days and the frozen groups. It follows the newest of the brand: one at a time,
-   * so that no two follow the same.
+   * Writes a brand's statement from its lines, the totals of its days and the frozen groups. It follows the brand's newest
+   * statement; a lock prevents two statements from following the same one.
    */
   async write(tx: EntityManager, cycle: { id: string; currency: string }, brand: string): Promise<void> {
     await this.statements.holdChain(tx, brand);
@@ -55,7 +55,7 @@ export class StatementFreezeService {
         endDays(line.day);
         draft.addOwn(line);
       }
-      // a statement of many lines must not keep other calls waiting
+      // a statement of many lines must not delay other calls
       await yieldToOthers();
     }
     endDays(null);
@@ -65,12 +65,12 @@ export class StatementFreezeService {
     await this.statements.insert(tx, [draft.finish(position, counterpartiesOf(party, groups))]);
   }
 
-  /** What the brands of a cycle were told, in all versions. */
+  /** All statements of a cycle in all versions. */
   ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
     return this.statements.ofCycle(tx, cycle);
   }
 
-  /** Brands that were told about a frozen cycle. */
+  /** Brands with a statement of a frozen cycle. */
   told(tx: EntityManager, cycle: string): Promise<string[]> {
     return this.statements.told(tx, cycle);
   }

@@ -7,7 +7,7 @@ import { isBrand, OPERATOR, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { microToText } from './money.js';
 
-/** Another brand, where a single line or a day must not say which. */
+/** Stands for another brand where a single line or a day must not reveal which one. */
 const ALLIANCE = 'alliance';
 
 /** A row of a statement on the wire: one of the reader's own lines, or a total of a day. Its memberRef is added on the wire only. */
@@ -32,7 +32,7 @@ export interface LineDocument {
   readonly root?: string;
 }
 
-/** A row of a reader's statement and what it comes to. */
+/** A row of a reader's statement and its amounts. */
 export interface StatementRow {
   readonly document: LineDocument;
   readonly points: bigint;
@@ -47,7 +47,7 @@ function named(party: Party, reader: Party): string {
   return party === reader || !isBrand(party) ? partyName(party) : ALLIANCE;
 }
 
-/** What the reader reads in full: its own reference, store and time; of other brands nothing but that the alliance pays or is paid. */
+/** Row of a line that the reader reads in full: its own reference, store and time. Another brand is only shown as the alliance. */
 export function ownRow(line: OwnLine, originalId: string | null): StatementRow {
   const { type, reader, payer, payee } = line;
   return {
@@ -75,7 +75,7 @@ export function ownRow(line: OwnLine, originalId: string | null): StatementRow {
   };
 }
 
-/** What the reader reads of lines that are others' business: a sum, who sold or redeemed, how many legs, and a root over them. */
+/** Row of a total of lines that concern other brands: a sum, the seller or redeemer, the number of legs, and a root over them. */
 export function totalRow(total: DayTotal, id: string, currency: string): StatementRow {
   const { type, reader, payer, redeemer } = total;
   const commission = /^(contributor|referral)/.test(type);

@@ -12,7 +12,7 @@ export interface StatementTotals {
   readonly count: bigint;
   readonly points: bigint;
   readonly amountMicro: bigint;
-  /** What the brand pays, fees apart: reimbursements and commissions. */
+  /** Amount that the brand pays without fees: reimbursements and commissions. */
   readonly paysMicro: bigint;
   readonly receivesMicro: bigint;
   readonly feesMicro: bigint;
@@ -23,11 +23,11 @@ export interface StatementHeader {
   readonly brand: string;
   readonly version: number;
   readonly currency: string;
-  /** Hash of the brand's statement frozen before this one; null for its first. */
+  /** Hash of the brand's previous frozen statement; null for its first. */
   readonly previousHash: string | null;
 }
 
-/** A statement as it went out. */
+/** A statement as issued. */
 export interface FrozenStatement {
   readonly header: StatementHeader;
   readonly totals: StatementTotals;
@@ -64,7 +64,7 @@ export function withRow(
   };
 }
 
-/** What a brand and one other party come to in a cycle. */
+/** Sums between a brand and one other party in a cycle. */
 export interface Counterparty {
   /** A brand's slug, `operator` or `members`. */
   readonly brand: string;
@@ -74,7 +74,7 @@ export interface Counterparty {
   readonly amount: string;
 }
 
-/** To whom a party's money goes, and from whom it comes, fees apart: as totals of the cycle and no finer. */
+/** Sums by counterparty without fees, for the whole cycle and no finer. */
 export function counterpartiesOf(party: Party, groups: readonly PriceGroup[]): Counterparty[] {
   const sums = new Map<string, { points: bigint; amountMicro: bigint; of: Omit<Counterparty, 'points' | 'amount'> }>();
   for (const { payer, payee, kind, points, amountMicro } of groups) {
@@ -90,7 +90,7 @@ export function counterpartiesOf(party: Party, groups: readonly PriceGroup[]): C
     .map(([, { of, points, amountMicro }]) => ({ ...of, points: exactSum(points), amount: microToText(amountMicro) }));
 }
 
-/** A list as replacer makes JSON.stringify write members in its order: sorted is canonical, as all of them are flat. */
+/** Replacer for JSON.stringify that writes members in this order. Sorted order is canonical, because all members are flat. */
 const LINE_FIELDS = [
   'amount',
   'count',
@@ -112,7 +112,7 @@ const LINE_FIELDS = [
   'type',
 ] satisfies (keyof LineDocument)[];
 
-/** What stands in a statement besides its lines. */
+/** Fields of a statement besides its lines. */
 export function totalsDocument(totals: StatementTotals, net: bigint) {
   return {
     lines: {
@@ -133,8 +133,8 @@ export function trailerDocument(totals: StatementTotals, net: bigint, counterpar
 }
 
 /**
- * The settlement file of a brand: header, its rows by day, trailer with the control totals. Its SHA-256
- * is the statement's hash, and each header names the hash before it, so that no past statement can be exchanged unseen.
+ * The settlement file of a brand: header, rows by day, trailer with the control totals. Its SHA-256 is the statement's hash. Each
+ * header contains the previous hash, so a past statement cannot be replaced undetected.
  */
 export class StatementFile {
   private readonly hash: Hash = createHash('sha256');
@@ -143,7 +143,7 @@ export class StatementFile {
     this.hash.update(fileRow(header));
   }
 
-  /** Equals `fileRow`, in a fifth of the time where no sum is beyond a JavaScript number. */
+  /** Same output as `fileRow`, in a fifth of the time if no sum exceeds a JavaScript number. */
   add(line: LineDocument): void {
     this.hash.update(typeof line.points === 'bigint' ? fileRow(line) : `${JSON.stringify(line, LINE_FIELDS)}\n`);
   }

@@ -13,7 +13,7 @@ export const STATEMENT = named('Statement', {
   receives: price,
   fees: price,
   net: sum,
-  // to whom money goes and from whom it comes, fees apart, as totals of the cycle
+  // payments to and from each counterparty without fees, as totals of the cycle
   counterparties: list(
     named('Counterparty', {
       brand: text,
@@ -28,7 +28,7 @@ export const STATEMENT = named('Statement', {
   previousHash: maybe(text),
 });
 
-/** A line that is the reader's own act, or (with `count` and `root`) a total of a day. */
+/** A line of the reader's own act, or (with `count` and `root`) a total of a day. */
 export const LINE_PAGE = shape.page(
   named('StatementLine', {
     id: text,

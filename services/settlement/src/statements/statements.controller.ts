@@ -20,7 +20,7 @@ const FILE_JSON = {
   },
 };
 
-/** What a brand owes and is owed in a cycle, down to the line. */
+/** A brand's debts and claims of a cycle, down to the line. */
 @Controller('v1/cycles/:cycle/statements/me')
 @ApiTags('settlement')
 export class StatementsController {

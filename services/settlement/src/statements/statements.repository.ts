@@ -6,7 +6,7 @@ import type { Party } from '../parties/party.js';
 import type { ChainedStatement, FrozenStatement } from './statement.js';
 import { STATEMENTS } from './statements.tables.js';
 
-/** The statements of brands as they went out, each with a version. */
+/** The issued statements of brands, each with a version. */
 @Injectable()
 export class StatementsRepository {
   /** The newest version of a brand's statement. */
@@ -35,7 +35,7 @@ export class StatementsRepository {
     return rows.map(({ party }) => partyName(party)).sort();
   }
 
-  /** Hash of a brand's newest statement before that of a cycle; null when it has none. */
+  /** Hash of a brand's newest statement before that of a cycle; null if there is none. */
   async newestHash(tx: EntityManager, cycle: string, brand: string): Promise<string | null> {
     const rows = await tx.query<{ hash: string }[]>(
       'select hash from statement where party = $1 and cycle <> $2 order by seq desc limit 1',
@@ -44,12 +44,12 @@ export class StatementsRepository {
     return rows[0]?.hash ?? null;
   }
 
-  /** From here to the end of the transaction nobody else adds to a brand's chain of statements. */
+  /** Locks a brand's chain of statements until the end of the transaction. */
   async holdChain(tx: EntityManager, brand: string): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('settlement: chain of ' || $1, 0))`, [brand]);
   }
 
-  /** The first brand behind the last one told that has lines or totals in a cycle, or is named; null when there is none. */
+  /** The first brand after the last written one that has lines or totals in a cycle, or is in `brands`; null if there is none. */
   async next(tx: EntityManager, cycle: string, brands: readonly string[]): Promise<string | null> {
     const rows = await tx.query<{ party: Party | null }[]>(
       `with last as (select coalesce(max(party), '') as party from statement where cycle = $1)
@@ -65,7 +65,7 @@ export class StatementsRepository {
 
   async insert(tx: EntityManager, statements: readonly FrozenStatement[]): Promise<void> {
     const parties = statements.map(({ header }) => brandParty(header.brand));
-    // a brand without a line in any cycle is told, too
+    // a brand without a line in any cycle gets a statement too
     await tx.query(
       `insert into party (id, kind) select id, 'brand' from unnest($1::text[]) id order by id on conflict do nothing`,
       [parties],

@@ -18,13 +18,13 @@ import { counterpartiesOf, EMPTY_TOTALS, trailerDocument } from './statement.js'
 import type { StatementHeader } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
 
-/** A statement on the wire. Before the freeze it is a preview: no hash, no version that would count. */
+/** A statement on the wire. Before the freeze it is a preview without hash and final version. */
 export type StatementDocument = StatementHeader &
   ReturnType<typeof trailerDocument> & { status: CycleStatus; hash: string | null };
 
 const FILE_CHUNK = 1_000;
 
-/** What one brand reads about a cycle. Every read runs in the brand's own row context. */
+/** A brand's view of a cycle. Every read runs in the brand's own row context. */
 @Injectable()
 export class StatementsService {
   constructor(
@@ -54,7 +54,7 @@ export class StatementsService {
     return { data: page.data.map(({ line }) => line), page: page.page };
   }
 
-  /** All lines of a brand's statement, a chunk at a time; each chunk in a transaction of its own. */
+  /** All lines of a brand's statement, in chunks, each in its own transaction. */
   async *allLines(cycleId: string, brand: string): AsyncGenerator<StatementLine[]> {
     const cycle = await this.cycles.get(cycleId);
     let after: RowPosition | null = null;
@@ -70,7 +70,7 @@ export class StatementsService {
     }
   }
 
-  /** For the operator: refuses brands that the alliance doesn't have. */
+  /** Refuses unknown brands, for the operator. */
   async requireBrand(brand: string): Promise<void> {
     if ((await this.directory.get(brand)) === null) fail('not_found');
   }
@@ -87,7 +87,7 @@ export class StatementsService {
       return { ...header, status, ...sums, hash: null, previousHash };
     }
     const frozen = await this.statements.find(tx, cycle.id, brand);
-    // a brand that joined after the freeze had no part in the cycle
+    // a brand that joined after the freeze did not take part in the cycle
     if (frozen === null) return { ...header, status, ...trailerDocument(EMPTY_TOTALS, 0n, []), hash: null };
     const { groups } = await this.netting.frozen(tx, cycle.id);
     const { previousHash, ...rest } = frozen.header;

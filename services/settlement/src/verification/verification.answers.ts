@@ -8,12 +8,12 @@ export const VERIFICATION = named('CycleVerification', {
   cycle: text,
   status: text,
   ok: flag,
-  // false: a source gave no answer, or is still sending
+  // false: a source did not answer, or is still sending
   compared: flag,
-  // how many were read
+  // number of lines read
   lines: whole,
   faults: list(object({ kind: shape.oneOf(FAULT_KINDS), id: text, detail: text })),
-  // there are more than are listed
+  // there are more faults than listed
   more: flag,
 });
 

@@ -19,7 +19,7 @@ const EXAMPLE = {
   more: false,
 };
 
-/** Proves a cycle at the operator's wish. */
+/** Verifies a cycle on the operator's request. */
 @Controller('v1/operator/cycles/:cycle/verification')
 @ApiTags('settlement')
 export class VerificationController {

@@ -27,22 +27,22 @@ import type { ChainedStatement, FrozenStatement } from '../statements/statement.
 import { differences, rootOf } from './verification.js';
 import type { Fault, Row } from './verification.js';
 
-/** What a proof of a cycle found. */
+/** Result of verifying a cycle. */
 export interface Verification {
   readonly cycle: Cycle;
   readonly lines: bigint;
   readonly faults: readonly Fault[];
 }
 
-/** The same of a cycle at the operator's wish. */
+/** Result of a verification requested by the operator. */
 export interface CycleVerification extends Verification {
-  /** Whether its lines are held against their sources: by now, or when it was frozen. False: a source gave no answer, or is still sending. */
+  /** Whether its lines were compared with their sources: now, or at the freeze. False: a source did not answer, or is still sending. */
   readonly compared: boolean;
 }
 
 /**
- * Proves a cycle from its lines: whatever was made of them when it was frozen and confirmed is made again and compared, row by row.
- * Nothing stored is trusted but the digests, and those are held against each other.
+ * Verifies a cycle from its lines: recomputes the results of freeze and confirmation and compares them row by row. Of the stored
+ * data only the digests are trusted, and those are compared with each other.
  */
 @Injectable()
 export class VerificationService {
@@ -62,13 +62,13 @@ export class VerificationService {
   async ofCycle(id: string): Promise<CycleVerification> {
     const cycle = await this.cycles.get(id);
     const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
-    // from then on the seal stands for it
+    // after the freeze the seal replaces the comparison
     if (isSealed(cycle.status)) return { ...found, compared: true };
     const differences = await this.sources.differences(id);
     return { ...found, faults: [...found.faults, ...(differences ?? [])], compared: differences !== null };
   }
 
-  /** Before the freeze there is nothing but lines to prove. The transaction must see all rows. */
+  /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
   async verify(tx: EntityManager, cycle: Cycle): Promise<Verification> {
     const stored = await this.statements.ofCycle(tx, cycle.id);
     const newest = new Map(stored.map((statement) => [statement.header.brand, statement]));
@@ -106,18 +106,18 @@ export class VerificationService {
     return { cycle, lines: draft.lineCount, faults };
   }
 
-  /** Reads a day of lines, and names the lines that were changed and what was kept of the day and does not follow from them. */
+  /** Reads a day of lines. Names changed lines, and stored results of the day that do not follow from its lines. */
   async day(tx: EntityManager, cycle: string, day: string): Promise<{ read: DayRead; faults: Fault[] }> {
     const read = await this.days.read(tx, cycle, day);
     const kept = await this.days.kept(tx, cycle, day);
-    // what was not closed has nothing to be compared with
+    // a day that was not closed has nothing to compare with
     const derived = kept.days.has(day)
       ? { days: new Map([[day, read.legs]]), totals: read.totals }
       : { days: new Map<string, bigint>(), totals: [] };
     return { read, faults: [...read.changed.map(changedLine), ...dayFaults(kept, derived)] };
   }
 
-  /** Lines of a cycle that lie in another one, too, and disputes. */
+  /** Lines of a cycle that are also in another one, and disputes. */
   async strays(tx: EntityManager, cycle: string): Promise<Fault[]> {
     const doubles = await this.lines.doubles(tx, cycle);
     return [
@@ -130,7 +130,7 @@ export class VerificationService {
     ];
   }
 
-  /** Lines that stand as disputed: nothing opens disputes, so whoever wrote them had no right to. */
+  /** Lines marked as disputed. Nothing in the service opens disputes, so the mark is unauthorized. */
   async disputes(tx: EntityManager, cycle: string): Promise<Fault[]> {
     return (await this.positions.disputed(tx, cycle)).map((id) => ({
       kind: 'dispute',
@@ -139,7 +139,7 @@ export class VerificationService {
     }));
   }
 
-  /** Digest of all that the freeze wrote, also of what does not follow from lines, such as the entities of groups. */
+  /** Digest of all results of the freeze, including those that do not follow from lines, such as the entities of groups. */
   async resultsRoot(tx: EntityManager, cycle: string): Promise<string> {
     const { groups, matrix } = await this.netting.frozen(tx, cycle);
     const statements = await this.statements.ofCycle(tx, cycle);
@@ -190,7 +190,7 @@ export class VerificationService {
     if (cycle.status === 'frozen') return [];
     const stored = await this.positions.ofCycle(tx, cycle.id);
     const nets = new Map((await this.positions.fromLines(tx, cycle.id)).map((position) => [position.party, position]));
-    // whom lines don't mention has nothing to pay or to get
+    // a party without lines has nothing to pay or receive
     const parties = new Set<Party>([...stored.map(({ party }) => party), ...nets.keys()]);
     return differences(
       'position',
@@ -230,7 +230,7 @@ function changedLine(id: string): Fault {
   return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
 }
 
-/** Days by the number of their lines, with their totals. */
+/** Number of lines by day, and the totals. */
 interface Days {
   readonly days: ReadonlyMap<string, bigint>;
   readonly totals: readonly DayTotal[];
@@ -266,7 +266,7 @@ function statementRow({ header, totals, net: value, hash }: FrozenStatement): Ro
   };
 }
 
-/** Each statement, in every version, follows the one before it. */
+/** Checks that each statement, in every version, follows the one before it. */
 function chainFaults(stored: readonly ChainedStatement[]): Fault[] {
   return stored
     .filter(({ header, hashBefore }) => header.previousHash !== hashBefore)

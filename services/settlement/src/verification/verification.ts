@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, fail } from '#libs/kernel';
 
-/** What a fault is about. */
+/** The subjects of faults. */
 export const FAULT_KINDS = [
   'line',
   'source',
@@ -14,10 +14,10 @@ export const FAULT_KINDS = [
   'seal',
 ] as const;
 
-/** A row that does not say what it must, of some kind. */
+/** A row of some kind with a wrong value. */
 export interface Difference<Kind extends string = string> {
   readonly kind: Kind;
-  /** Which row, in readable parts. */
+  /** Identifies the row, in readable parts. */
   readonly id: string;
   readonly detail: string;
 }
@@ -25,13 +25,13 @@ export interface Difference<Kind extends string = string> {
 /** A row of a cycle. */
 export type Fault = Difference<(typeof FAULT_KINDS)[number]>;
 
-/** A row by what identifies it, and what it says, as text. */
+/** A row as text: its identity and its content. */
 export interface Row {
   readonly id: string;
   readonly says: Readonly<Record<string, string>>;
 }
 
-/** Rows that are stored held against those that follow from the lines. */
+/** Compares stored rows with those computed from the lines. */
 export function differences<Kind extends string>(
   kind: Kind,
   stored: readonly Row[],
@@ -60,7 +60,7 @@ export function differences<Kind extends string>(
 const MOST_NAMED = 5;
 
 /**
- * Lets a step of a cycle go on if nothing is wrong.
+ * Lets a step of a cycle continue if there are no faults.
  * @throws DomainError `cycle_unproven`, naming the first faults
  */
 export function refuseFaults(faults: readonly Difference[]): void {
