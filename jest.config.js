@@ -14,7 +14,7 @@ const shared = {
           target: 'es2023',
         },
         module: { type: 'es6' },
-        sourceMaps: 'inline',
+        sourceMaps: true,
       },
     ],
   },
@@ -29,11 +29,11 @@ const servers = {
 };
 
 export default {
-  maxWorkers: 2,
+  maxWorkers: 3,
   testSequencer: '<rootDir>/deploy/tools/longest-first.mjs',
   // a spec boots real servers beside others on a small machine; its own waits end sooner and say why
   testTimeout: 60_000,
-  workerIdleMemoryLimit: '768MB',
+  workerIdleMemoryLimit: '1GB',
   coverageProvider: 'babel',
   projects: [
     {

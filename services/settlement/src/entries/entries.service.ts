@@ -1,15 +1,12 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { CONFIG } from '#libs/http';
 import { CyclesService } from '../cycles/cycles.service.js';
 import type { Place } from '../cycles/cycles.service.js';
 import { ReaderIdsService } from '../ids/reader-ids.service.js';
-import type { SettlementConfig } from '../settlement.config.js';
 import { EntriesRepository } from './entries.repository.js';
 import type { Outstanding, Owed } from './entries.repository.js';
 import { isFee, isRedemption } from './line.js';
 import type { FiledLine, Line } from './line.js';
-import { asTold } from './posting-fact.js';
 import type { PostingFact } from './posting-fact.js';
 import { originalLineIds, priceLines } from './pricing.js';
 import { readerOf } from './reading.js';
@@ -18,7 +15,6 @@ import { readerOf } from './reading.js';
 @Injectable()
 export class EntriesService {
   constructor(
-    @Inject(CONFIG) private readonly config: SettlementConfig,
     private readonly cycles: CyclesService,
     private readonly entries: EntriesRepository,
     private readonly ids: ReaderIdsService,
@@ -30,7 +26,7 @@ export class EntriesService {
     const earlier = new Map(found.map((terms) => [terms.id, terms]));
     const lines: Line[] = [];
     for (const fact of facts) {
-      for (const line of priceLines(asTold(fact, this.config.zone), (id) => earlier.get(id))) {
+      for (const line of priceLines(fact, (id) => earlier.get(id))) {
         lines.push(line);
         // a give-back may follow its original within the same batch
         if (isRedemption(line.type) || isFee(line.type)) {

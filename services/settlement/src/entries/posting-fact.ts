@@ -1,4 +1,3 @@
-import { dayBounds } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
 
 /** A funder of points and its share. */
@@ -80,13 +79,3 @@ export type PostingFact = Fact &
   );
 
 export type PricedKind = PostingFact['kind'];
-
-/**
- * The fact as shown in lines. Expired points are removed when any brand next reads the wallet, so the time of the posting would
- * reveal that read to the issuer. The line uses the time of expiry, or the start of the day, which keeps the line's day and cycle.
- */
-export function asTold(fact: PostingFact, zone: string): PostingFact {
-  if (fact.kind !== 'expiry') return fact;
-  const { from } = dayBounds(fact.postedAt, zone);
-  return { ...fact, postedAt: fact.occurredAt > from && fact.occurredAt < fact.postedAt ? fact.occurredAt : from };
-}
