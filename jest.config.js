@@ -14,7 +14,7 @@ const shared = {
           target: 'es2023',
         },
         module: { type: 'es6' },
-        sourceMaps: true,
+        sourceMaps: 'inline',
       },
     ],
   },
