@@ -73,6 +73,8 @@ interface Times {
 interface Read {
   readonly source: Source;
   readonly asked: Period;
+  /** Whether one question is enough for all of it. */
+  readonly few: boolean;
   readonly ours: Sums;
   readonly outside: readonly PostingKey[];
   readonly leftOut: readonly PostingKey[];
@@ -153,7 +155,12 @@ export class SourcesService {
     if (!(await this.settled.reached(patienceMs))) return null;
     const cycle = await this.cycles.get(id);
     const others = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
-    const [before] = others.filter(({ from }) => from < cycle.from).sort((a, b) => b.from.getTime() - a.from.getTime());
+    const past = others.filter(({ from }) => from < cycle.from).sort((a, b) => b.from.getTime() - a.from.getTime());
+    const [before, beforeThat = before] = past;
+    // right after a cut-off the cycle that it ended may have taken what belongs to the next one
+    const holding = others
+      .filter(({ from }) => beforeThat !== undefined && from >= beforeThat.from)
+      .map((one) => one.id);
     const times = this.timesOf(cycle, at);
     // what the sources are asked for afterwards holds no snapshot
     const seen = await runAudit(this.dataSource, async (tx) => {
@@ -162,14 +169,14 @@ export class SourcesService {
         if (await this.repository.waits(tx, source.consumers)) return null;
         const aside = await this.repository.setAside(tx, source.consumers);
         read.push(await this.read(tx, source, cycle, times, aside));
-        if (before !== undefined) read.push(await this.readBefore(tx, source, before, others, times, aside));
+        if (before !== undefined) read.push(await this.readBefore(tx, source, before, holding, times, aside));
       }
-      return { few: await this.repository.few(tx, id, FEW_LINES), read };
+      return read;
     });
     if (seen === null) return null;
     try {
       const found = before === undefined ? [] : this.gapAfter(before, cycle);
-      for (const one of seen.read) found.push(...(await this.compare(one, cycle.currency, seen.few)));
+      for (const one of seen) found.push(...(await this.compare(one, cycle.currency)));
       return found;
     } catch (error) {
       if (error instanceof DomainError) return null;
@@ -189,17 +196,17 @@ export class SourcesService {
     tx: EntityManager,
     source: Source,
     before: Cycle,
-    others: readonly Cycle[],
+    cycles: readonly string[],
     times: Times,
     aside: readonly PostingKey[],
   ): Promise<Read> {
     const { from, to } = this.periodOf(before);
     const during = { from, to: earlier(to, times.moving.from) };
-    const cycles = others.filter((other) => other.from >= before.from).map(({ id }) => id);
     const ours = new Sums(`posted in ${before.id}: `);
     const moving = { from: during.to, to: during.to };
     for (const figure of await source.lines(tx, { cycles, during, moving })) ours.add(figure);
-    return { source, asked: during, ours, outside: [], leftOut: aside };
+    const few = await this.repository.few(tx, before.id, FEW_LINES);
+    return { source, asked: during, few, ours, outside: [], leftOut: aside };
   }
 
   private async read(
@@ -212,15 +219,12 @@ export class SourcesService {
     const ours = new Sums();
     for (const figure of await source.lines(tx, { cycles: [cycle.id], moving })) ours.add(figure);
     const outside = await this.repository.outside(tx, source.name, cycle.id, { from: asked.from, to: moving.to });
-    return { source, asked, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
+    const few = await this.repository.few(tx, cycle.id, FEW_LINES);
+    return { source, asked, few, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
   }
 
   /** What an operator set aside is left out, and what came too late counts where it was filed. */
-  private async compare(
-    { source, asked, ours, outside, leftOut }: Read,
-    currency: string,
-    few: boolean,
-  ): Promise<Differing[]> {
+  private async compare({ source, asked, few, ours, outside, leftOut }: Read, currency: string): Promise<Differing[]> {
     const theirs = new Sums();
     const add = (figures: readonly Figure[], factor = 1n): void => {
       for (const figure of figures) theirs.add(figure, factor);
