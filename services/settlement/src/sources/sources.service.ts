@@ -243,11 +243,14 @@ export class SourcesService {
     { from, to: end }: Period,
     aside: readonly PostingKey[],
   ): Promise<PostingKey[]> {
-    // while it is being frozen what comes late goes to the next; else only the one before may have what is its own
-    const [where, to] =
-      cycle.status === 'freezing' ? ['later' as const, end] : ['earlier' as const, earlier(end, plus(from, SKEW_MS))];
     const firstDay = dayKey(from, this.config.zone);
-    const elsewhere = await this.repository.elsewhere(tx, source.name, cycle, where, { from, to }, firstDay);
+    const first = { from, to: earlier(end, plus(from, SKEW_MS)) };
+    // the cycle before may have what is its own; while it is being frozen what comes late goes to the next
+    const elsewhere = await this.repository.elsewhere(tx, source.name, cycle, 'earlier', first, firstDay);
+    if (cycle.status === 'freezing')
+      elsewhere.push(
+        ...(await this.repository.elsewhere(tx, source.name, cycle, 'later', { from, to: end }, firstDay)),
+      );
     const all = [...elsewhere, ...aside];
     return [...new Map(all.map((one) => [one.postingId, one])).values()];
   }
