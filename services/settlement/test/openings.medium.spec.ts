@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
+import { PostingKind } from '#libs/contracts';
 import { brandSnapshot } from '#libs/testing';
 import { settlementUnderTest } from './settlement-under-test.js';
 import type { Answer } from '#libs/testing';
 import type { SettlementUnderTest } from './settlement-under-test.js';
-import { workedExample } from './worked-example.js';
+import { posting, workedExample } from './worked-example.js';
 
 const PATH = '/v1/cycles/2026-03/openings';
 const OPERATOR = '/v1/operator/cycles/2026-03/openings';
@@ -16,7 +17,12 @@ describe('an opening', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
     under = await settlementUnderTest(['aurora', 'birch', 'crest', 'dune'].map((slug) => brandSnapshot(slug)));
-    await under.deliver(workedExample());
+    await under.deliver([
+      ...workedExample(),
+      posting('gone', PostingKind.EXPIRY, 'm2', 'crest', '2026-03-30T10:00:00+08:00', [
+        { lotId: 'L4', issuer: 'crest', points: -5n },
+      ]),
+    ]);
     await under.deliverLinks([
       {
         brand: 'crest',
@@ -56,6 +62,12 @@ describe('an opening', () => {
     expect((await ask('aurora', { leg: 2 })).body).toMatchObject({
       code: 'leg_unknown',
       errors: [{ pointer: '/leg' }],
+    });
+    const expired = (await linesOf('crest')).find(({ type }) => type === 'expiry');
+    expect(expired?.count).toBe(1);
+    expect((await ask('crest', { line: expired?.id })).body).toMatchObject({
+      code: 'leg_unknown',
+      errors: [{ detail: 'Expired points are not opened one by one.' }],
     });
     // a total's id is only valid for its own brand
     expect((await ask('birch')).body.code).toBe('leg_unknown');

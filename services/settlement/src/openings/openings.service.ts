@@ -59,6 +59,12 @@ export class OpeningsService {
             errors: [{ pointer: '/line', code: 'unknown', detail: 'It is not in any total of a closed day.' }],
           });
         }
+        // how many of a member's points expire follows from purchases at brands that no consent names
+        if (total.type === 'expiry') {
+          return fail('leg_unknown', {
+            errors: [{ pointer: '/line', code: 'unknown', detail: 'Expired points are not opened one by one.' }],
+          });
+        }
         const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), (lineId) => this.ids.salt(reader, lineId));
         const line = legs[body.leg - 1]?.line;
         if (line === undefined) {
