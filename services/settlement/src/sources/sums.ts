@@ -1,5 +1,5 @@
 import { microToText } from '../statements/money.js';
-import type { Difference } from '../verification/verification.js';
+import type { Fault } from '../verification/verification.js';
 
 /** What lines, or what they are about, come to; exact. */
 export interface Figure {
@@ -10,8 +10,8 @@ export interface Figure {
   readonly amountMicro: bigint;
 }
 
-/** A figure of lines that is not what its source says. */
-export interface Differing extends Difference<'source'> {
+/** A fault, and how large it is: one that grows or shrinks is traffic. */
+export interface Differing extends Fault {
   /** By how much. */
   readonly off: string;
 }
