@@ -1,3 +1,4 @@
+import { PostingKind } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
 import { brandSnapshot } from '#libs/testing';
 import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
@@ -6,7 +7,7 @@ import { COLUMNS, editsOf } from './edits.js';
 import type { Edits } from './edits.js';
 import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
-import { workedExample } from './worked-example.js';
+import { lotTerms, posting, workedExample } from './worked-example.js';
 
 let under: SettlementUnderTest;
 let edits: Edits;
@@ -253,6 +254,47 @@ it('compares an open cycle up to some seconds ago while time goes on', async () 
     { kind: 'source', detail: 'lines is 0, should be 1; amount is 0.00, should be 5.00' },
   ]);
 });
+it('names who pays for points that several fund, or at another price', async () => {
+  const terms = lotTerms('aurora', {
+    funders: [
+      { party: 'aurora', shareBp: 7_000 },
+      { party: 'operator', shareBp: 2_000 },
+      { party: 'birch', shareBp: 999 },
+      { party: 'crest', shareBp: 1 },
+    ],
+  });
+  const lot = { lotId: 'F1', issuer: 'aurora', terms };
+  await under.deliver([
+    posting('f1', PostingKind.CAPTURE, 'wf', 'crest', '2026-03-05T10:00:00+08:00', [{ ...lot, points: -1_001n }]),
+    // too few for the last to have a share
+    ...Array.from({ length: 20 }, (_, i) =>
+      posting(`g${i}`, PostingKind.CAPTURE, `wg${i}`, 'crest', '2026-03-05T11:00:00+08:00', [
+        { lotId: `G${i}`, issuer: 'aurora', terms, points: -7n },
+      ]),
+    ),
+    posting('f2', PostingKind.REDEMPTION_RETURN, 'wf', 'crest', '2026-03-06T10:00:00+08:00', [
+      { ...lot, points: 333n, originalPostingId: 'f1' },
+    ]),
+  ]);
+  expect(await named()).toEqual([]);
+  const funded = 'funded by brand:aurora=7000,operator=2000,brand:birch=999,brand:crest=1';
+  for (const [where, set, ...faults] of [
+    [`payer = 'operator' and type = 'redemption'`, `payer = 'brand:aurora'`, `brand:aurora to`, `operator to`],
+    [`payer = 'brand:birch' and type = 'fee'`, 'price_micro = 10000', 'brand:birch to operator', 'at 0.01,'],
+    [`payer = 'brand:aurora' and type = 'redemption'`, 'points = points - 5', `PTS, ${funded}`],
+  ] as const) {
+    await rewrite(`posting_id = 'f1' and ${where}`, set);
+    const found = await named();
+    for (const fault of faults) expect(found).toContainEqual(expect.stringContaining(fault));
+    for (const fault of found) expect(fault).toContain(funded);
+    await admin.query(`delete from line where posting_id = 'f1'`);
+    await under.deliver([
+      posting('f1', PostingKind.CAPTURE, 'wf', 'crest', '2026-03-05T10:00:00+08:00', [{ ...lot, points: -1_001n }]),
+    ]);
+    expect(await named()).toEqual([]);
+  }
+});
+
 describe('edits of the time that a line, a cycle or a step has', () => {
   it('names a copy of a line that says another time', async () => {
     for (const [time, twice] of [

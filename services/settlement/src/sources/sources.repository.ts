@@ -40,10 +40,12 @@ interface PricedRow {
   fee: boolean;
   issuer: Party;
   redeemer: Party | null;
-  payer: Party | null;
+  payer: Party;
   payee: Party;
   asset: string;
-  price_micro: bigint | null;
+  price_micro: bigint;
+  funders: string | null;
+  lines: string;
   points: string;
 }
 
@@ -59,7 +61,6 @@ interface EarningRow {
 }
 
 const OF_POINTS = `l.fixed_micro = 0 and l.type in ('redemption', 'redemption_reversal', 'fee', 'fee_reversal')`;
-const SHARED = `l.funders like '%,%'`;
 /** Parameters 1 to 5: cycles, the time that is asked about, and of it the time in which traffic goes on. */
 const ASKED =
   'l.cycle = any($1) and l.posted_at >= $2 and l.posted_at < $3 and (l.posted_at < $4 or l.posted_at >= $5)';
@@ -79,17 +80,18 @@ export class SourcesRepository {
   /** Lines of points spent and given back. */
   async spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
-      `select l.type like 'fee%' as fee, l.issuer, l.redeemer, case when ${SHARED} then null else l.payer end as payer, l.payee, l.asset,
-          case when ${SHARED} then null else l.price_micro end as price_micro, sum(l.points)::text as points
-         from line l where ${ASKED} and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%')
-        group by 1, 2, 3, 4, 5, 6, 7`,
+      `select l.type like 'fee%' as fee, l.issuer, l.redeemer, l.payer, l.payee, l.asset, l.price_micro,
+          case when l.funders like '%,%' then l.funders end as funders, count(*)::text as lines, sum(l.points)::text as points
+         from line l where ${ASKED} and ${OF_POINTS}
+        group by 1, 2, 3, 4, 5, 6, 7, 8`,
       parametersOf(asked),
     );
-    return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
+    return rows.map(({ fee, price_micro, lines, points, redeemer, ...row }) => ({
       ...row,
       kind: fee ? 'fee' : 'reimbursement',
       redeemer: redeemer ?? '',
       priceMicro: price_micro,
+      lines: BigInt(lines),
       points: BigInt(points),
     }));
   }

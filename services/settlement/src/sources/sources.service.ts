@@ -25,7 +25,7 @@ import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
 import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
-import { pricedOf, spendingFigure } from './spending.js';
+import { pricedOf, spendingFigures } from './spending.js';
 import type { SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
@@ -115,10 +115,10 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
+        lines: async (...asked) => (await repository.spending(...asked)).flatMap(spendingFigures),
         ask: async (which, currency) => {
           const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
-          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
+          return spent.flatMap((row) => pricedOf(row, currency)).flatMap(spendingFigures);
         },
       },
       {
