@@ -149,7 +149,8 @@ const tables = `
     asset text not null default 'PTS',
     -- the redeemer's, as in force at the capture
     terms_id bigint,
-    primary key (cell, wallet_id, wallet_version),
+    -- with the brand, so that a brand's entries are found in a wallet without reading those of others
+    primary key (cell, wallet_id, wallet_version) include (brand),
     constraint posting_sums_to_zero check (points > 0 and (kind = 'capture') = (terms_id is not null)
       and spendable + pending + coalesce(brand_points, 0) + coalesce(ledger_total(other_points), 0) = 0
       and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)

@@ -103,26 +103,27 @@ const functions = `
     returning w.epoch, w.xid into strict epoch, xid;
   end $fn$;
 
-  -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
-  -- points stay. Says anew when something of the wallets is next due.
-  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz,
-    p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
+  -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and end of each wallet, all wallets in one
+  -- statement. Held points stay. Says anew when something of the wallets is next due. p_until is given where what ended later is to be
+  -- left for now; p_hold where the points came free after their end, as this hold ended or was given back.
+  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz, p_until timestamptz default null,
+    p_reference text default null, p_hold uuid default null, out postings integer, out points bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   begin
     with due as materialized (
       select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
         where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
-        and expires_at <= p_now offset 0) l
+        and expires_at <= coalesce(p_until, p_now) offset 0) l
     ), gone as (
       update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
       from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
-      select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points, max(expires_at) as due_at,
+      select cell, wallet_id, issuer, expires_at, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
         sum(sum(remaining)) over w as running,
-        array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
-      from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
+        array_agg(id order by earned_at, id) as lots, array_agg(-remaining order by earned_at, id) as amounts
+      from due group by cell, wallet_id, issuer, expires_at window w as (partition by wallet_id order by expires_at, issuer)
     ), total as materialized (
       select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
       from unnest(p_wallets) u(wallet_id) left join part p on p.wallet_id = u.wallet_id group by u.wallet_id
@@ -140,10 +141,10 @@ const functions = `
         b.held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
     ), new_posting as (
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
-        balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
+        balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign, hold_id)
       select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
-        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p.due_at),
-        m.posted_at, p.issuer, p_reference, p.campaign
+        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, p.expires_at,
+        m.posted_at, p.issuer, p_reference, p.campaign, p_hold
       from part p join moved m using (wallet_id) order by p.wallet_id, p.place
     ), new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
@@ -160,8 +161,8 @@ const functions = `
   -- the issuer's own, and of what the member did elsewhere it tells nothing.
   -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
   -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
-  -- p_lots are those that came free; null for all.
-  create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
+  -- p_lots are those that came free; null for all. p_hold is the one that freed them, if any.
+  create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz, p_hold uuid) returns wallet
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
@@ -201,7 +202,7 @@ const functions = `
         v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
         if v_written_off then
           b.written_off := b.written_off - v_paid;
-          v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+          v_posting.kind := 'expiry'; v_posting.campaign := l.campaign; v_posting.hold_id := p_hold;
           b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
             array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
         else
@@ -310,12 +311,12 @@ const functions = `
   end $fn$;
 
   -- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
-  -- that it makes no difference when somebody comes to do it; then lots expire. Answers how many things were done, and the points that
-  -- repaid debts.
-  create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
+  -- that it makes no difference when somebody comes to do it; then lots expire. What a hold kept beyond its end expires by itself and
+  -- names the hold. Answers how many things were done, and the points that repaid debts. p_hold is the one that has just freed points.
+  create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, p_hold uuid default null, out done integer, out repaid bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare b wallet; v_wallet uuid; v_at timestamptz; e record; v_version bigint; v_debt bigint;
+  declare b wallet; v_wallet uuid; v_at timestamptz; e record; v_version bigint; v_debt bigint; v_late boolean;
   begin
     done := 0; repaid := 0;
     foreach v_wallet in array p_wallets loop
@@ -326,6 +327,14 @@ const functions = `
           where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open and h.expires_at <= p_now
         order by 1, 2
       loop
+        v_late := e.lot is null and exists (select from hold_lot k cross join lateral (select from lot
+            where cell = b.cell and wallet_id = b.wallet_id and id = k.lot_id and expires_at <= e.at offset 0) l
+          where k.cell = b.cell and k.hold_id = e.id and k.points > k.captured + k.released);
+        if v_late then
+          perform ledger_keep_wallet(b);
+          done := done + (ledger_sweep_wallets(array[v_wallet], p_now, e.at)).postings;
+          b := ledger_take_up(v_wallet);
+        end if;
         if e.lot is null then
           b := ledger_end_hold(b, e.hold, v_at);
         else
@@ -334,14 +343,20 @@ const functions = `
         done := done + 1;
         if b.debt + b.written_off > 0 then
           b := ledger_repay(b, case when e.lot is null
-            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at);
+            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at,
+            case when e.lot is null then e.id end);
+        end if;
+        if v_late then
+          perform ledger_keep_wallet(b);
+          done := done + (ledger_sweep_wallets(array[v_wallet], p_now, e.at, p_hold => e.id)).postings;
+          b := ledger_take_up(v_wallet);
         end if;
       end loop;
-      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at); end if;
+      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at, p_hold); end if;
       if b.wallet_version > v_version then perform ledger_keep_wallet(b); end if;
       repaid := repaid + v_debt - b.debt;
     end loop;
-    done := done + (ledger_sweep_wallets(p_wallets, p_now)).postings;
+    done := done + (ledger_sweep_wallets(p_wallets, p_now, p_hold => p_hold)).postings;
   end $fn$;
 
   -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
@@ -404,15 +419,15 @@ const functions = `
     wallet_id uuid, result text);
 
   -- Files the answer to an operation that was done. What has come free by it first meets debts and its own end: the numbers are those
-  -- after that.
-  create function ledger_file(p_key ledger_key, p_answer ledger_outcome) returns ledger_outcome
+  -- after that. p_hold is the one whose points came free.
+  create function ledger_file(p_key ledger_key, p_answer ledger_outcome, p_hold uuid default null) returns ledger_outcome
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare v_cell smallint := ledger_cell(p_key.wallet_id); b wallet; v_repaid bigint;
   begin
     select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
     if b.debt + b.written_off > 0 or b.next_due <= p_answer.posted_at then
-      select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at);
+      select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at, p_hold);
       select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
       if v_repaid > 0 then
         p_answer.detail := (coalesce(p_answer.detail, '{}')::jsonb || jsonb_build_object('repaid', v_repaid))::text;

@@ -175,7 +175,7 @@ const due = `
         select count(*) filter (where not pending and remaining > 0) as free, count(*) filter (where open) as n into v_lots from closed;
         if v_lots.free > 0 then
           -- what was due before is done
-          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, r.external_id, p_now);
+          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, p_reference => r.external_id);
           v_run.points := v_run.points + v_swept.points;
         end if;
         v_run.lots := v_run.lots + v_lots.n;

@@ -141,7 +141,7 @@ create table posting (
   asset text not null default 'PTS',
   -- the redeemer's, as in force at the capture
   terms_id bigint,
-  primary key (cell, wallet_id, wallet_version),
+  primary key (cell, wallet_id, wallet_version) include (brand),
   constraint posting_sums_to_zero check (points > 0 and (kind = 'capture'::posting_kind) = (terms_id is not null)
     and (spendable + pending + coalesce(brand_points, 0::bigint) + coalesce(ledger_total(other_points), 0::bigint)) = 0
     and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)

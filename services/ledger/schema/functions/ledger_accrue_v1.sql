@@ -187,7 +187,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     into v_out, v_unfiled from answer;
 
     end if;
-    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, i.kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o) end)
+    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, i.kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o, null) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n); end if;
     if cardinality(v_out) is distinct from cardinality(p_items) then
       v_out := v_out || (select array_agg(row(x.*)::ledger_outcome) from (

@@ -5,8 +5,8 @@
 -- the issuer's own, and of what the member did elsewhere it tells nothing.
 -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
 -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
--- p_lots are those that came free; null for all.
-create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
+-- p_lots are those that came free; null for all. p_hold is the one that freed them, if any.
+create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz, p_hold uuid) returns wallet
 language plpgsql as $$
 #variable_conflict use_column
 declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
@@ -46,7 +46,7 @@ begin
       v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
       if v_written_off then
         b.written_off := b.written_off - v_paid;
-        v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+        v_posting.kind := 'expiry'; v_posting.campaign := l.campaign; v_posting.hold_id := p_hold;
         b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
           array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
       else

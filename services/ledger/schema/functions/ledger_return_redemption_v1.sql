@@ -74,7 +74,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         v_answer.decline := case when r.points > v_limit then 'return_exceeds_capture' else 'wallet_limit_exceeded' end;
       end if;
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      return next ledger_file(row(r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.result)::ledger_key, v_answer);
+      return next ledger_file(row(r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.result)::ledger_key, v_answer, h.id);
     end loop;
   end $$;
 
