@@ -1,5 +1,5 @@
--- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
--- that it makes no difference when somebody comes to do it; then lots expire. Answers how many things were done, and the points that
+-- Does everything due in wallets whose rows are locked. Points become available in the order of their instants and meet debts
+-- immediately, so the time of the call makes no difference; then lots expire. Returns the number of things done, and the points that
 -- repaid debts.
 create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
 language plpgsql as $$

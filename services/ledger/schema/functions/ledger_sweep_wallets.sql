@@ -1,5 +1,5 @@
--- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
--- points stay. Says anew when something of the wallets is next due.
+-- Expires overdue points in wallets whose rows are locked: one posting per issuer and wallet, all wallets in one statement. Held
+-- points stay. Computes anew when the wallets are next due.
 create function ledger_sweep_wallets(
   p_wallets uuid[], p_now timestamptz, p_reference text default null::text, p_occurred timestamptz
   default null::timestamptz, out postings integer, out points bigint
