@@ -53,7 +53,7 @@ async function entries(brand: string, memberRef: string): Promise<[string, strin
   ]);
 }
 
-it('points of two brands that end between two looks at the wallet end at their own instants, in the eyes of each', async () => {
+it('points of two brands that expire between two reads of the wallet expire at their own instants, as each brand sees it', async () => {
   const { aurora, birch } = person();
   await made('aurora', '/v1/grants', {
     memberRef: aurora,
@@ -75,7 +75,7 @@ it('points of two brands that end between two looks at the wallet end at their o
   expect((await entries('birch', birch))[0]).toEqual(['expiry', '2026-03-05T15:59:59Z', '2026-03-05T15:59:59Z']);
 });
 
-it('points that waited come free when they were due, whoever looks later', async () => {
+it('pending points become available as of their due time, whoever reads later', async () => {
   const { birch } = person();
   const from = ledger.clock.now();
   await order('birch', birch, `waits-${count}`, 100);
@@ -85,7 +85,7 @@ it('points that waited come free when they were due, whoever looks later', async
   expect(freed).toEqual(['accrual_release', due, due]);
 });
 
-it('a debt that is repaid because goods came back elsewhere is repaid as of the day it was made: the issuer does not learn when', async () => {
+it('a debt repaid because goods came back elsewhere is repaid as of the day it arose: the issuer does not learn when', async () => {
   const { walletId, aurora, crest } = person();
   await order('aurora', aurora, 'A-1', 100);
   const quoteId = await made('crest', '/v1/quotes', {

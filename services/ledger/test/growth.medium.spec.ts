@@ -70,7 +70,7 @@ describe('the ledger as its tables grow', () => {
     return [few, await ask()];
   };
 
-  it('finds the rules in force among all that ever were', async () => {
+  it('finds the rules in force among all rules that ever existed', async () => {
     const grow = (from: number, to: number): Promise<unknown> =>
       ledger.owner.query(
         `insert into earning_rule (id, brand, name, version, valid_from, priority, terms)
@@ -88,7 +88,7 @@ describe('the ledger as its tables grow', () => {
     expect(rows).toHaveLength(10);
   });
 
-  it('ends a campaign batch by batch at the cost of its lots alone', async () => {
+  it('ends a campaign batch by batch, at the cost of its own lots', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'birch', [aLot(5, { campaign: 'spring' })]));
     // other lots of the campaign are spent or expired: a batch must not read them
@@ -125,7 +125,7 @@ describe('the ledger as its tables grow', () => {
     expect(ended.detail).toMatchObject({ points: 5n, lots: 1 });
   });
 
-  it('sweeps what is due past lots that wait for a delivery', async () => {
+  it('sweeps due lots without reading lots that wait for a delivery', async () => {
     const due = uuidv7();
     await ledger.postings.accrue(anAccrual(due, 'aurora', [aLot(5, { expiresAt: day(3) })]));
     const grow = (from: number, to: number): Promise<unknown> =>
@@ -140,7 +140,7 @@ describe('the ledger as its tables grow', () => {
     expect(await ledger.postings.settleDue(day(4), 50)).toEqual({ done: 1, failed: [] });
   });
 
-  it('seals a posting at the cost of its own lots, however many its wallet has', async () => {
+  it('seals a posting at the cost of its own lots, however many lots its wallet has', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(5), aLot(7)]));
     const grow = (from: number, to: number): Promise<unknown> =>
@@ -206,7 +206,7 @@ describe('the ledger as its tables grow', () => {
         'wallet_id', w, 'id', w, 'xid', '1', 'seq', n, 'order_id', w)) q where p.id = (select id from posting where kind = 'accrual' limit 1);
       commit`);
 
-  it('relays and seals the newest postings at their own cost, by plans made while there were few', async () => {
+  it('relays and seals the newest postings at their own cost, with plans made while there were few', async () => {
     const order = async (): Promise<unknown> => {
       await ledger.postings.accrue(anAccrual(uuidv7(), 'aurora', [aLot(5)]));
       return lane.query(

@@ -1,5 +1,5 @@
--- Files the answer to an operation that was done. What has come free by it first meets debts and its own end: the numbers are those
--- after that. p_hold is the one whose points came free.
+-- Files the answer to an operation that was done. Points that it made available first meet debts and their own expiry; the figures
+-- are those after that. p_hold is the hold that made them available.
 create function ledger_file(
   p_key ledger_key, p_answer ledger_outcome, p_hold uuid default null::uuid
 ) returns ledger_outcome

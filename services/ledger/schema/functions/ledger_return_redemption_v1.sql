@@ -34,7 +34,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select * into h from hold where cell = r.cell and id = r.hold_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_limit := h.captured - h.returned; v_posting := null;
-      -- what is pending must have room to come free
+      -- there must be room for pending points to become available
       v_room := 9007199254740991 - r.was_posted - r.was_pending;
       if r.points <= least(v_limit, v_room) then
         with taken as materialized (

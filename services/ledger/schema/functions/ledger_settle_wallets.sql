@@ -1,6 +1,7 @@
--- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
--- that it makes no difference when somebody comes to do it; then lots expire. What a hold kept beyond its end expires by itself and
--- names the hold. Answers how many things were done, and the points that repaid debts. p_hold is the one that has just freed points.
+-- Does everything due in wallets whose rows are locked. Points become available in the order of their instants and meet debts
+-- immediately, so the time of the call makes no difference; then lots expire. Points that a hold kept beyond their expiry expire in
+-- postings that name the hold. Returns the number of things done, and the points that repaid debts. p_hold is the hold that has just
+-- made points available.
 create function ledger_settle_wallets(
   p_wallets uuid[], p_now timestamptz, p_hold uuid default null::uuid, out done integer, out repaid bigint
 )

@@ -1,6 +1,6 @@
--- Expires what is past its end in wallets whose rows are locked: one posting an issuer and end of each wallet, all wallets in one
--- statement. Held points stay. Says anew when something of the wallets is next due. p_until is given where what ended later is to be
--- left for now; p_hold where the points came free after their end, as this hold ended or was given back.
+-- Expires overdue points in wallets whose rows are locked: one posting per wallet, issuer and expiry, all wallets in one statement.
+-- Held points stay. Computes anew when the wallets are next due. With p_until, points that expired later are left for now; p_hold is
+-- the hold that made the points available after their expiry.
 create function ledger_sweep_wallets(
   p_wallets uuid[], p_now timestamptz, p_until timestamptz default null::timestamptz, p_reference text
   default null::text, p_hold uuid default null::uuid, out postings integer, out points bigint
