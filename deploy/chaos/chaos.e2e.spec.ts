@@ -47,13 +47,13 @@ afterAll(() => {
   for (const child of running) if (child.exitCode === null) child.kill('SIGTERM');
 });
 
-it('loses and doubles nothing while servers and services are killed and connections are lost', async () => {
+it('loses and duplicates nothing while servers and services are killed and connections are lost', async () => {
   const run = chaos();
   const code = await run.code;
   expect([code, run.output()]).toEqual([0, expect.stringContaining('nothing lost, nothing doubled')]);
 }, 255_000);
 
-it('ends at its limit or when told to, wherever it is, and leaves nothing behind', async () => {
+it('ends at its limit or on a signal, at any stage, and leaves nothing behind', async () => {
   const before = new Set(directories());
   const late = chaos('--limit', '4', '--seed', '7');
   const told = chaos('--seed', '8');

@@ -18,12 +18,12 @@ function waitsFor(name: string, other: string): boolean {
 }
 
 describe('docker-compose.yml', () => {
-  it('is what the compose specification wants', () => {
+  it('is valid under the compose specification', () => {
     expect(composeFaults(compose)).toEqual([]);
     expect(composeFaults({ ...compose, services: { x: { image: 1 } } } as never)).not.toEqual([]);
   });
 
-  it('runs every service there is, ledger and its consumers twice, from one image', () => {
+  it('runs every service, the ledger and its consumers twice, from one image', () => {
     const mains = ours
       .map(([, { command }]) => command?.[1]?.match(/^dist\/services\/(\w+)\/src\/main\.js$/)?.[1])
       .filter((name) => name !== undefined);
@@ -37,7 +37,7 @@ describe('docker-compose.yml', () => {
     for (const [, service] of ours) expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
   });
 
-  it('holds no secret, publishes on loopback only, and names every address it uses', () => {
+  it('contains no secret, publishes only on loopback, and names every address it uses', () => {
     const text = read('docker-compose.yml');
     for (const name of Object.keys(SECRETS)) expect(text).toContain(`\${${name}:-`);
     // the only default is a database on loopback, for local runs without compose.env
@@ -55,7 +55,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('gives every service its own key for calls to others, and no key of another', () => {
+  it('gives every service its own key for internal calls, and no key of another service', () => {
     for (const [name, { environment }] of ours) {
       const service = /^[a-z]+/.exec(name)?.[0] ?? '';
       const keys = Object.values(environment ?? {}).filter((value) => /^drawn-\w+_internal_key$/.test(value));
@@ -63,7 +63,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('has steps in order before services, and gives owner roles to steps alone', () => {
+  it('runs the steps in order before the services, and gives owner roles only to steps', () => {
     expect(compose.services['migrate']?.depends_on).toEqual({
       provision: { condition: 'service_completed_successfully' },
     });
@@ -81,7 +81,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('starts again whatever stops, but the steps that are over', () => {
+  it('restarts whatever stops, except completed steps', () => {
     for (const [name, { restart, command }] of Object.entries(compose.services)) {
       const step = /dist\/(deploy\/tools|services\/identity\/src\/bootstrap|services\/crm\/src\/rotation)/.test(
         command?.[1] ?? '',
@@ -93,7 +93,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('builds its image once, before anything runs, and pulls it nowhere', () => {
+  it('builds its image once, before anything runs, and never pulls it', () => {
     expect(ours.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual(['provision']);
     for (const [name, service] of ours) {
       expect([name, service.pull_policy]).toEqual([name, name === 'provision' ? 'missing' : 'never']);
@@ -102,12 +102,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('makes the operator’s client without running the steps again', () => {
+  it('creates the operator’s client without running the steps again', () => {
     expect(compose.services['operator']).toMatchObject({ profiles: ['operator'] });
     expect(compose.services['operator']?.depends_on).toBeUndefined();
   });
 
-  it('is watched: every instance is scraped, and the dashboard asks for metrics that exist', () => {
+  it('is monitored: every instance is scraped, and the dashboard uses only metrics that exist', () => {
     const targets = ours.flatMap(([name, { environment }]) =>
       environment?.['PORT'] === undefined ? [] : [`${name}:${environment['OPS_PORT']}`],
     );
@@ -134,7 +134,7 @@ describe('Dockerfile', () => {
   const find = (keyword: string): string[][] =>
     image.instructions.filter((one) => one.keyword === keyword).map(({ words }) => words);
 
-  it('builds in stages on a Node 24 that can be chosen, and runs as nobody special', () => {
+  it('builds in stages on a Node 24 that can be chosen, and runs as an unprivileged user', () => {
     expect(image.args).toEqual({ NODE_IMAGE: 'node:24-slim' });
     expect(image.stages).toEqual(['build', 'dependencies', '']);
     expect(find('USER')).toEqual([['1000:1000']]);
@@ -142,7 +142,7 @@ describe('Dockerfile', () => {
     expect(find('STOPSIGNAL')).toEqual([['SIGTERM']]);
   });
 
-  it('is given no more than it needs', () => {
+  it('gets only the files it needs', () => {
     const ignored = read('.dockerignore').split('\n');
     expect(ignored).toContain('*');
     for (const kept of ignored.filter((line) => line.startsWith('!')))
@@ -153,7 +153,7 @@ describe('Dockerfile', () => {
 describe('chart', () => {
   const values = parse(read('deploy/helm/hezong/values.yaml')) as { services: Record<string, unknown> };
 
-  it('runs every service there is', () => {
+  it('runs every service', () => {
     expect(Object.keys(values.services).sort()).toEqual(services.sort());
   });
 

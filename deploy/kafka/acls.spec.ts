@@ -52,7 +52,7 @@ describe('the rights on Kafka', () => {
   const users = new Map(readAcls().map((user) => [user.name, user]));
 
   it.each(DEFINITIONS.map((definition) => [definition.name, definition] as const))(
-    'of %s are what its code needs, and no more',
+    'of %s are exactly what its code needs',
     async (name, definition) => {
       const user = users.get(`hezong-${name}`);
       expect(sorted(user?.groups ?? {})).toEqual(sorted(await groupsOf(definition)));
@@ -60,7 +60,7 @@ describe('the rights on Kafka', () => {
     },
   );
 
-  it('are nobody else’s, and cover every topic once for writing', () => {
+  it('belong to known services only, and give each topic one writer', () => {
     const names = DEFINITIONS.map(({ name }) => `hezong-${name}`);
     expect([...users.keys()].filter((name) => !names.includes(name))).toEqual([]);
     const written = [...users.values()].flatMap(({ writes }) => writes).sort();
@@ -74,7 +74,7 @@ describe('the rights on Kafka', () => {
   });
 
   // a topic of an unordered group has retry topics, which its service must write and read
-  it('need no retry topics', () => {
+  it('include no retry topics', () => {
     expect(readTopics().filter(({ unordered }) => unordered !== undefined)).toEqual([]);
   });
 });

@@ -22,7 +22,7 @@ describe('docs/asyncapi.json', () => {
     expect(check({ ...document, channels: { broken: { address: 1 } } })).toBe(false);
   });
 
-  it('has every topic, and every reference leads somewhere', () => {
+  it('has every topic, and no dangling reference', () => {
     const addresses = Object.values(document.channels).map(({ address }) => address);
     expect(addresses.sort()).toEqual(Object.values(TOPICS).sort());
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);

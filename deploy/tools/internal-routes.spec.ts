@@ -91,7 +91,7 @@ async function internalRoutes(definition: AnyServiceDefinition): Promise<Record<
 }
 
 it.each(DEFINITIONS.map((definition) => [definition.name, definition] as const))(
-  '%s lets in whom it must, and nobody else',
+  '%s admits the declared callers and no others',
   async (name, definition) => {
     expect(await internalRoutes(definition)).toEqual({ ...OF_ALL, ...OWN[name] });
   },

@@ -35,7 +35,7 @@ describe('docs/openapi.json', () => {
     expect([...new Set(ids)]).toEqual(ids);
   });
 
-  it('says of every operation what it answers with', () => {
+  it('declares the answers of every operation', () => {
     const told = new Set(
       answers
         .filter(({ status, media }) => status === '204' || media.some(({ schema }) => schema !== undefined))
@@ -49,7 +49,7 @@ describe('docs/openapi.json', () => {
     expect(silent.map(({ operationId }) => operationId)).toEqual([]);
   });
 
-  it('says of every body that what it does not name is refused', () => {
+  it('declares for every body that unknown fields are refused', () => {
     const open = new Set<string>();
     const look = (schema: unknown, where: string): void => {
       if (typeof schema !== 'object' || schema === null) return;
@@ -79,7 +79,7 @@ describe('docs/openapi.json', () => {
     }
   });
 
-  it('promises no body that the gateway would not let through', async () => {
+  it('permits no body that the gateway would refuse', async () => {
     const door = fastify();
     for (const { path, bodyLimit } of PROXY_ROUTES) door.all(path, () => ({ bodyLimit }));
     const larger = Object.entries(document.paths).flatMap(([path, methods]) =>

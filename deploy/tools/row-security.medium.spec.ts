@@ -55,7 +55,7 @@ async function bareTables(service: string): Promise<string[]> {
   }
 }
 
-it('every table that says whose its rows are hides them from the others', async () => {
+it('every table whose rows have an owner hides them from others', async () => {
   const bare: string[] = [];
   for (const { name, migrations } of DEFINITIONS) if (migrations !== undefined) bare.push(...(await bareTables(name)));
   expect(bare.sort()).toEqual(

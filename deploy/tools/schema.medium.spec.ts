@@ -70,7 +70,7 @@ async function filesIn(folder: string): Promise<Map<string, string>> {
   );
 }
 
-it.each(['ledger', 'crm'])('the schema of %s makes the database that its migrations make', async (service) => {
+it.each(['ledger', 'crm'])('the schema of %s creates the same database as its migrations', async (service) => {
   const folder = `services/${service}/schema`;
   const loaded = await unmigratedDatabase(service);
   const migrated = await testDatabase(service);

@@ -38,7 +38,7 @@ describe('translations', () => {
   const rewrite = (file: string, from: string | RegExp, to: string): void =>
     writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(from, to));
 
-  it('names a section whose English has changed, until its Chinese is accepted', () => {
+  it('reports a section whose English has changed until its Chinese is accepted', () => {
     rewrite('README.md', 'Last.', 'Last, not least.');
     expect(check()).toMatchObject({
       status: 1,
@@ -48,19 +48,19 @@ describe('translations', () => {
     expect(readFileSync(translation, 'utf8').replaceAll(/^<!-- .* -->\n\n/gm, '')).toBe(CHINESE);
   });
 
-  it('takes other line breaks for no change', () => {
+  it('ignores different line breaks', () => {
     rewrite('README.md', 'Of `points`.', 'Of\n`points`.');
     expect(check()).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('names a section that is missing in Chinese, and does not accept it', () => {
+  it('reports a section that is missing in Chinese, and does not accept it', () => {
     rewrite('README.zh-CN.md', /## 2\.[^]*/, '');
     const fault = 'README.zh-CN.md: has "nothing" in the place of "## 2. Two"\n';
     expect(check()).toMatchObject({ status: 1, stderr: fault });
     expect(check('--accept', 'README.md')).toMatchObject({ status: 1, stderr: fault });
   });
 
-  it('names a section of which there is no English', () => {
+  it('reports a section that has no English', () => {
     rewrite('README.zh-CN.md', /$/, '## 3. 三\n');
     expect(check()).toMatchObject({ status: 1, stderr: 'README.zh-CN.md: has "## 3. 三" in the place of "nothing"\n' });
   });
@@ -69,7 +69,7 @@ describe('translations', () => {
     ['README.zh-CN.md', 'curl /v1/a', 'curl /v1/b', '"## 1. 一" has other code than "## 1. One"'],
     ['README.zh-CN.md', '`points`', '`point`', '"# 标题": only in one of the two: `points`, `point`'],
     ['docs/member-guide.zh-CN.md', '## 2.', '## 3.', 'has "## 3. 二" in the place of "## 2. Two"'],
-  ])('names what differs: %s, %s', (file, from, to, fault) => {
+  ])('reports differences: %s, %s', (file, from, to, fault) => {
     rewrite(file, from, to);
     expect(check()).toMatchObject({ status: 1, stderr: `${file}: ${fault}\n` });
   });

@@ -45,7 +45,7 @@ describe('a saved source', () => {
   });
   afterAll(() => rmSync(root, { recursive: true }));
 
-  it('is compiled with a source map; saved again with the same code it asks for nothing', async () => {
+  it('is compiled with a source map; saving the same code again causes nothing', async () => {
     save('export const points: number = 1;\n');
     await expect(compile(root, file)).resolves.toBe(true);
     expect(readFileSync(compiled, 'utf8')).toBe('export const points = 1;\n\n//# sourceMappingURL=x.js.map');
@@ -54,7 +54,7 @@ describe('a saved source', () => {
     await expect(compile(root, file)).resolves.toBe(false);
   });
 
-  it('with a syntax error leaves the compiled one, and is told in one short block', async () => {
+  it('with a syntax error leaves the compiled file, and is reported in one short block', async () => {
     save('export const points: number = 1;\nexport const = 2;\n');
     const fault: unknown = await compile(root, file).catch((error: unknown) => error);
     const lines = shortOf(fault).split('\n');

@@ -23,7 +23,7 @@ async function sentence(start: () => unknown): Promise<string> {
   return fault.message;
 }
 
-it('a --data that is a file, or lies below one', async () => {
+it('a --data path that is a file, or below a file', async () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
   for (const path of [file, join(file, 'below')])
@@ -42,7 +42,7 @@ it('a port in use', async () => {
   door.close();
 });
 
-it('a dead DATABASE_URL, a wrong password, a user of little power, no URL at all; a good one passes', async () => {
+it('an unreachable DATABASE_URL, a wrong password, a user without rights, no URL; a valid one passes', async () => {
   const database = await testDatabase('partners');
   const dead = `127.0.0.1:${await freePort()}`;
   const answer = await sentence(() => checkDatabase(`postgres://u:hush-hush@${dead}/x`));
@@ -61,7 +61,7 @@ it('a dead DATABASE_URL, a wrong password, a user of little power, no URL at all
   await checkDatabase(database.adminUrl);
 });
 
-it('a dead KAFKA_BROKERS, unless one of them answers', async () => {
+it('an unreachable KAFKA_BROKERS, unless one of the brokers answers', async () => {
   const dead = `127.0.0.1:${await freePort()}`;
   expect(await sentence(() => checkKafka(dead))).toContain(`no Kafka answers at ${dead} (ECONNREFUSED)`);
   expect(await sentence(() => checkKafka('kafka'))).toContain('not HOST:PORT');

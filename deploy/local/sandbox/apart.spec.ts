@@ -14,7 +14,7 @@ function shared(orders: readonly Order[], of: (order: Order) => string): number 
   return [...brands.values()].filter(({ size }) => size > 1).length;
 }
 
-it('gives the parts of a basket a number and a time each, and leaves who bought what where, on which weekday', async () => {
+it('gives each part of a basket its own number and time, and keeps who bought what where on which weekday', async () => {
   const before = await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'));
   const after = apart(before);
   const number = ({ id }: Order): string => id.slice(3);

@@ -16,7 +16,7 @@ const at = (day: string, time = '10:00:00'): string => `${CYCLE}-${day}T${time}+
  * ember leaves the alliance. Points stay valid and are settled by the contract in force when they were issued.
  */
 export function contractChanges(network: () => LocalNetwork): void {
-  describe('contracts that change while points are out', () => {
+  describe('contracts that change while points are outstanding', () => {
     let operator: Client;
     const brands = {} as Record<Brand, Client>;
     const contracts = {} as Record<Brand, string>;
@@ -87,7 +87,7 @@ export function contractChanges(network: () => LocalNetwork): void {
       expect(await nets()).toEqual({ 'brand:delta': -1_050, 'brand:fjord': 900, operator: 150 });
     });
 
-    it('changes a price in mid-cycle, keeps what a quote promised, and gives back at the old price', async () => {
+    it('changes a price in mid-cycle, keeps the promise of a quote, and gives back at the old price', async () => {
       const change = { validTo: at('10', '00:00:00') };
       const second = secondOperator(network().sandbox);
       const path = { slug: 'fjord' };
@@ -158,7 +158,7 @@ export function contractChanges(network: () => LocalNetwork): void {
       });
     });
 
-    it('closes the month, and proves it', async () => {
+    it('closes and verifies the month', async () => {
       await clock(`${NEXT}-02T08:00:00+08:00`);
       for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
         await operator.ok('POST', `/v1/operator/cycles/${CYCLE}/${step}`);

@@ -60,7 +60,7 @@ describe('a network killed in the middle of a replay', () => {
   }, 180_000);
   afterAll(() => network?.destroy());
 
-  it('loses and doubles nothing, when all of it and PostgreSQL are killed', async () => {
+  it('loses and duplicates nothing when the whole network and PostgreSQL are killed', async () => {
     const running = replay(network, file);
     while (!/orders \d/.test(running.output())) await sleep(20);
     await network.kill('postgres');
@@ -72,7 +72,7 @@ describe('a network killed in the middle of a replay', () => {
     expect([code, output]).toEqual([0, output]);
   }, 300_000);
 
-  it('answers as before after PostgreSQL alone was killed: it comes back by itself', async () => {
+  it('gives the same answers after PostgreSQL alone was killed, without a restart', async () => {
     await network.started();
     process.kill(network.postmaster, 'SIGKILL');
     const { code, output } = await replay(network, file).done;
@@ -82,7 +82,7 @@ describe('a network killed in the middle of a replay', () => {
   declinedConversion(() => network);
   restoreDrill(() => network);
 
-  it('balances in the end, and ends without leaving a process', async () => {
+  it('balances at the end, and leaves no process behind', async () => {
     const { sandbox, postmaster, pid } = network;
     await expectInvariants(network.gateway, await new Client(sandbox, sandbox.operator).bearer());
     expect(await network.stop()).toBe(0);

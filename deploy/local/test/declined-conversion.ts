@@ -9,7 +9,7 @@ const ROOM = 60;
 
 /** Conversion of earnings into points of a wallet with room for 60, with the network killed while the ledger answers. */
 export function declinedConversion(network: () => LocalNetwork): void {
-  it('gives the money of declined conversions back once, when all is killed while they are answered', async () => {
+  it('gives the money of declined conversions back once when everything is killed while they are answered', async () => {
     const { sandbox } = network();
     const operator = new Client(sandbox, sandbox.operator);
     const clock = (now: string): Promise<unknown> => operator.ok('POST', '/v1/operator/test-clock', { now });

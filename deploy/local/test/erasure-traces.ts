@@ -67,7 +67,7 @@ function filesWith(directory: string, texts: readonly string[]): string[] {
 
 /** Traces left of a member whom a brand has erased: none of the brand's id or of the contact points, anywhere. */
 export function erasureTraces(network: () => LocalNetwork): void {
-  it('an erased member leaves no trace of its externalId, contact points or attributes in any table of any service, nor in the event log', async () => {
+  it('leaves no trace of an erased member’s externalId, contact points or attributes in any table or in the event log', async () => {
     const { sandbox } = network();
     const operator = new Client(sandbox, sandbox.operator);
     const brand = await newBrand(operator, sandbox, aBrand('nest'), aContract());

@@ -82,7 +82,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       leaver = await join(jade, 'jade-leaver', somePhone());
     });
 
-    it('a network is up, and its clock is read', async () => {
+    it('starts a network and reads its clock', async () => {
       expect(await operator.health.health()).toMatchObject({ status: 'ready' });
       expect(await operator.testClock.read()).toEqual({
         now: new Date(at('10')).toISOString().replace('.000', ''),
@@ -90,7 +90,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       });
     });
 
-    it('a brand is changed, and its client gets a second secret', async () => {
+    it('changes a brand and gives its client a second secret', async () => {
       const path = { slug: 'ivory' };
       const { ref } = await operator.brands.addStore({ path, body: { ref: 'ivory-2', name: 'Second store' } });
       const read = await client.call('GET', '/v1/operator/brands/ivory');
@@ -107,7 +107,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       await expect(new Client(network().sandbox, { clientId, clientSecret }).bearer()).rejects.toThrow('401');
     });
 
-    it('the operator renews its own secret and the keys of tokens, and refuses what a client asked for', async () => {
+    it('renews the operator’s secret and the token keys, and refuses a request of a client', async () => {
       const { clientId } = network().sandbox.operator;
       const { secretId, clientSecret } = await byTwo(second, () =>
         operator.operatorClients.addSecret({ path: { clientId } }),
@@ -126,7 +126,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect(refused).toMatchObject({ act: 'operator_client.create', state: 'refused', reason });
     });
 
-    it('a rule is published, a ladder begins and gets an end', async () => {
+    it('publishes a rule, and starts and ends a ladder', async () => {
       const rule = anEarningRule('ivory', { pendingUntil: 'delivered' }) as EarningRuleDto;
       const { id } = await operator.earningRules.add({ body: rule });
       expect(await operator.earningRules.find({ path: { id: id ?? '' } })).toMatchObject({ id, brand: 'ivory' });
@@ -152,7 +152,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect(Date.parse(validTo ?? '')).toBe(Date.parse(FAR));
     });
 
-    it('a member holds a rank by a brand’s own tier, and for a while by a grant', async () => {
+    it('gives a member a rank by a brand’s own tier, and for a time by a grant', async () => {
       const [memberRef, path] = [buyer.ivory, { memberRef: buyer.ivory }];
       await ivory.maps.create({ body: { brandTier: 'regular', rank: 1, validFrom: at('10') } });
       expect((await ivory.maps.list()).data).toMatchObject([{ brandTier: 'regular', rank: 1 }]);
@@ -166,7 +166,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect((await operator.tierHistory.history({ path })).data.map(({ to }) => to)).toEqual([1, 2, 1]);
     });
 
-    it('points are held and let go, wait for a delivery, go back with the goods, and end with a campaign', async () => {
+    it('holds and releases points, waits for a delivery, takes goods back, and expires a campaign', async () => {
       const path = { memberRef: buyer.ivory };
       await order('ER-1', buyer.ivory, 100_000);
       const hold = await jade.authorizations.authorize({
@@ -202,7 +202,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect((await operator.declinedRewards.list()).data).toEqual([]);
     });
 
-    it('a brand leaves, and what a member owes it is written off', async () => {
+    it('ends a brand, and writes off what a member owes it', async () => {
       const { sandbox } = network();
       const kelp = (await newBrand(client, sandbox, aBrand('kelp'), aContract())).hezong;
       await operator.earningRules.add({ body: anEarningRule('kelp') as EarningRuleDto });
@@ -224,7 +224,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect(await byTwo(second, () => operator.debtWriteOffs.writeOff({ body }))).toEqual({ points: 200, wallets: 1 });
     });
 
-    it('an offer is published and promoted, and its orders are suspected where the promoter is the buyer', async () => {
+    it('publishes and promotes an offer, and flags orders whose promoter is the buyer', async () => {
       await byTwo(second, () =>
         operator.programmes.add({ body: { contributorBp: 0, conversionPrice: '1.00', validFrom: at('10') } }),
       );
@@ -290,7 +290,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect((await ivory.offers.withdraw({ path })).withdrawnAt).not.toBeNull();
     });
 
-    it('earnings are converted, drawn, drawn again without losing who left, and paid', async () => {
+    it('converts earnings, draws a payout, draws it again after a member left, and pays it', async () => {
       await clock(at('12'));
       const days = await until(
         () => jade.commissions.days({ query: { from: `${CYCLE}-10`, to: `${CYCLE}-10` } }),
@@ -330,7 +330,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect(Number((await operator.disclosure.ofAlliance()).total)).toBeGreaterThanOrEqual(24_000);
     });
 
-    it('a month is cut off, told in a file, and single legs of it are opened or not', async () => {
+    it('cuts off a month, writes its file, and opens or refuses single legs', async () => {
       const path = { cycle: CYCLE };
       const spend = { externalId: 'ER-A', memberRef: buyer.jade, storeRef: 'jade-1', points: 400 };
       const { id } = await jade.authorizations.authorize({ body: spend });
@@ -386,7 +386,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect(all.map(({ counterparty }) => counterparty)).toEqual(['jade', 'jade']);
     });
 
-    it('what cannot be done is named, tried again, and set aside', async () => {
+    it('lists, retries and sets aside what could not be done', async () => {
       // points end, and the wallet's version has no successor
       const memberRef = await join(ivory, 'ivory-unsettled', somePhone());
       const gift = { externalId: 'ER-U', memberRef, points: 5, reason: 'fair' };
@@ -429,7 +429,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       await settled();
     });
 
-    it('leaves no operation without a success', async () => {
+    it('leaves no operation without a successful call', async () => {
       expect(await answers().unanswered()).toEqual(IMPOSSIBLE);
     });
   });

@@ -213,7 +213,7 @@ function faultOf(operation: Operation, status: number, type: string): string | n
 
 /** Every call of the API from its own document, valid and invalid: no call causes a server error, and every answer is as documented. */
 export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
-  it('answers whatever it is asked by its document', async () => {
+  it('answers every hostile call as its document says', async () => {
     const { sandbox } = get();
     const operator = new Client(sandbox, sandbox.operator);
     const caller = await newBrand(operator, sandbox, aBrand(slug), aContract());

@@ -87,7 +87,7 @@ export function isolation(network: () => LocalNetwork): void {
 
     const missing = (id: string): string => id.replace(/.{8}$/, '0000ABCD');
 
-    it('answers a foreign object with the bytes of a missing one, on every route', async () => {
+    it('answers a foreign object with the same bytes as a missing one, on every route', async () => {
       const at = '2026-04-10T11:30:00+08:00';
       const cases: [string, (member: string, order: string, hold: string) => string, unknown?][] = [
         ['GET', (m) => `/v1/members/${m}`],
@@ -161,7 +161,7 @@ export function isolation(network: () => LocalNetwork): void {
       }
     });
 
-    it('finds nothing by another brand’s external ids, and only the own statement', async () => {
+    it('finds nothing by another brand’s external ids, and only the brand’s own statement', async () => {
       const found = await south.call('GET', '/v1/members?externalId=north-customer');
       const none = await south.call('GET', '/v1/members?externalId=nobody-at-all');
       expect(comparable(found)).toEqual(comparable(none));
@@ -173,7 +173,7 @@ export function isolation(network: () => LocalNetwork): void {
       expect(lines.text).not.toContain('north-hold');
     });
 
-    it('keeps a brand away from the operator’s routes', async () => {
+    it('refuses a brand on the operator’s routes', async () => {
       for (const path of [
         '/v1/operator/brands',
         '/v1/operator/invariants',
@@ -185,7 +185,7 @@ export function isolation(network: () => LocalNetwork): void {
       }
     });
 
-    it('tells two brands nothing by which they could match a person', async () => {
+    it('gives two brands no common value by which they could match a person', async () => {
       const ask = async (client: Client, own: string, order: string): Promise<Reply<unknown>[]> =>
         Promise.all(
           [

@@ -104,7 +104,7 @@ async function inLanes<T>(items: readonly T[], act: (item: T) => Promise<unknown
 
 /** Two brands of the sandbox with all data they get except balances and credits. Their own tills have nothing in common here. */
 export function joins(network: () => LocalNetwork): void {
-  describe('two brands that put together all they are told', () => {
+  describe('two brands that combine everything they receive', () => {
     const brands = {} as { [slug in Slug]: Brand };
     const both = (): Brand[] => PAIR.map((slug) => brands[slug]);
     const order = Array.from({ length: MEMBERS }, () => randomInt(1e9));
@@ -256,7 +256,7 @@ export function joins(network: () => LocalNetwork): void {
       expect(fields.size).toBeGreaterThan(FIELDS.length - 10);
     });
 
-    it('join their members no better than chance, by equal values, near times and amounts, orders, and parts of ids', () => {
+    it('match their members no better than chance by equal values, near times and amounts, orders, and parts of ids', () => {
       expect(best(brands.grocery.records, brands.fresh.records)).toEqual([]);
     });
 
@@ -280,7 +280,7 @@ export function joins(network: () => LocalNetwork): void {
       ],
       ['a time of a rank', (m, _, of) => of('tier.since').add(at('2026-08-02', m * 4_001))],
     ];
-    it.each(told)('would join them by %s that both are told', (_, tell) => {
+    it.each(told)('would match them by %s if both received it', (_, tell) => {
       const [one = [], other = []] = PAIR.map((slug) =>
         brands[slug].records.map((record, member) => {
           // with enough fields to hide among; all of them are tried above

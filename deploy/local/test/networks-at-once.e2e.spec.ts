@@ -2,7 +2,7 @@ import { LocalNetwork } from './local-network.js';
 
 const NETWORKS = 3;
 
-it('several networks started at once are each their own', async () => {
+it('several networks started together are separate', async () => {
   const networks = await Promise.allSettled(Array.from({ length: NETWORKS }, () => LocalNetwork.start('postgres')));
   const up = networks.flatMap((network) => (network.status === 'fulfilled' ? [network.value] : []));
   try {

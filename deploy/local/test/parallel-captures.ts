@@ -71,7 +71,7 @@ export function parallelCaptures(network: () => LocalNetwork): void {
       expect(await wallet()).toMatchObject({ available: 0, held: 0 });
     });
 
-    it('has one effect when the same capture is sent 20 times at once', async () => {
+    it('have one effect when the same capture is sent 20 times together', async () => {
       await bought('rush-order-2', 10_000);
       const id = await hold('rush-c', 60);
       const replies = await Promise.all(

@@ -15,7 +15,7 @@ const RANKS: LadderDto['ranks'] = [
 
 /** Membership and the ledger together over time: a review that keeps a rank, late orders, a rank that ends. */
 export function ranksInTime(network: () => LocalNetwork): void {
-  describe('a rank in time', () => {
+  describe('a rank over time', () => {
     let operator: HezongClient;
     let brand: HezongClient;
     let bearer = '';
@@ -53,7 +53,7 @@ export function ranksInTime(network: () => LocalNetwork): void {
       await clock('2026-10-02T09:00:00+08:00');
     });
 
-    it('multiplies on after the first review that keeps it', async () => {
+    it('still multiplies after the first review that keeps it', async () => {
       expect(await buy('IT-1', 2_000, '2026-10-02T09:00:00+08:00')).toBe(20);
       await settled();
       expect(await brand.tiers.one({ path: { memberRef } })).toMatchObject({ tier: 'silver', earnMultiplier: '1.1' });
@@ -62,7 +62,7 @@ export function ranksInTime(network: () => LocalNetwork): void {
       expect(await buy('IT-2', 14_400, '2026-11-01T08:00:00+08:00')).toBe(158);
     });
 
-    it('counts for a late order as it was when the order was made', async () => {
+    it('applies to a late order as it was at the time of the order', async () => {
       expect(await buy('IT-3', 14_400, '2026-10-02T08:59:59+08:00')).toBe(144);
       expect(await buy('IT-4', 14_400, '2026-10-15T08:00:00+08:00')).toBe(158);
       await expect(buy('IT-5', 14_400, '2026-10-02T07:59:59+08:00')).rejects.toMatchObject({
@@ -71,7 +71,7 @@ export function ranksInTime(network: () => LocalNetwork): void {
       });
     });
 
-    it('is over once the network says that it has settled after a move of the clock', async () => {
+    it('has ended when the network reports that it has settled after a move of the clock', async () => {
       await settled();
       // the half-year that ended with May contains nothing
       await clock('2027-06-02T08:00:00+08:00');

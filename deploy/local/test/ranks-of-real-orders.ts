@@ -86,7 +86,7 @@ const netOf = (order: Order): number => order.lines.reduce((sum, line) => sum + 
 /** Real orders of some households under a ladder: every rank, its start and its figures compared with a recomputation from the file. */
 export function ranksOfRealOrders(network: () => LocalNetwork): void {
   describe('ranks of real orders', () => {
-    it('are those that follow from the file', async () => {
+    it('are those computed from the file', async () => {
       const { sandbox, file } = network();
       const operator = clientOf(sandbox, sandbox.operator);
       const orders = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).filter(

@@ -112,7 +112,7 @@ it('measures how long the oldest transaction has held events back', async () => 
   await Promise.all([old?.end(), other?.end()]);
 });
 
-it('stays ready while the log is away, and tells of it', async () => {
+it('stays ready while the log is away, and reports it', async () => {
   await log.stop();
   const away = await seen();
   expect(away).toMatchObject(READY);
@@ -120,7 +120,7 @@ it('stays ready while the log is away, and tells of it', async () => {
   log = await start('log', log.port);
 });
 
-it('is not ready while the database is away, nor is the gateway, and both are again when it is back', async () => {
+it('is not ready while the database is away, nor is the gateway; both are ready again when it is back', async () => {
   await books.stop();
   const away = await seen();
   expect(away).toMatchObject({ service: 503, gateway: 503, network: 503 });

@@ -104,7 +104,7 @@ export function referralExample(network: () => LocalNetwork): void {
       await redeem('amber', 'RE5', m2.amber, 3_500);
     });
 
-    it('pays whoever brought the customer', async () => {
+    it('pays the promoter who brought the customer', async () => {
       const buyer = '+8613800139003';
       await member('amber', 'buyer', buyer);
       const atBeryl = await member('beryl', 'buyer', buyer);

@@ -49,7 +49,7 @@ async function contents(url: string): Promise<unknown> {
  * lost and restored from their dumps; services start on them.
  */
 export function restoreDrill(network: () => LocalNetwork): void {
-  it('comes back from the dumps of the backup job when every database is lost', async () => {
+  it('restores the network from the dumps of the backup job when every database is lost', async () => {
     const { dataDir } = network();
     const clients = await postgresClients();
     const path = [...(clients === null ? [] : [clients]), process.env['PATH'] ?? ''].join(':');

@@ -66,7 +66,7 @@ const moneyCalls: readonly [string, object][] = [
 
 /** A revoked or suspended caller is refused within five seconds, at every call of the API, with any token. */
 export function shutDoors(network: () => LocalNetwork): void {
-  describe('shut doors', () => {
+  describe('closed access', () => {
     let operator: Client;
     const calls = operations();
     const ofBrands = calls.filter(({ scope }) => scope !== 'operator');
@@ -77,11 +77,11 @@ export function shutDoors(network: () => LocalNetwork): void {
       operator = new Client(sandbox, sandbox.operator);
     });
 
-    it('knows the calls of the API', () => {
+    it('covers all calls of the API', () => {
       expect([ofBrands.length > 30, ofOperators.length > 30]).toEqual([true, true]);
     });
 
-    it('a suspended brand gets no token, and by the one it holds reads its statements and does nothing else', async () => {
+    it('gives a suspended brand no token; with the token it holds it can only read its statements', async () => {
       const { sandbox } = network();
       const brand = await newBrand(operator, sandbox, aBrand('shut'), aContract());
       await brand.bearer();
@@ -105,7 +105,7 @@ export function shutDoors(network: () => LocalNetwork): void {
       expect((await brand.call('GET', '/v1/members')).status).toBe(200);
     });
 
-    it('a revoked client of a brand is known nowhere any more', async () => {
+    it('refuses a revoked client of a brand everywhere', async () => {
       const { sandbox } = network();
       const brand = await newBrand(operator, sandbox, aBrand('gone'), aContract());
       expect((await brand.call('GET', '/v1/members')).status).toBe(200);
@@ -114,7 +114,7 @@ export function shutDoors(network: () => LocalNetwork): void {
       expect(await otherThan('401 token_invalid', brand, ofBrands)).toEqual([]);
     });
 
-    it('nor is a revoked client of the operator', async () => {
+    it('refuses a revoked client of the operator everywhere', async () => {
       const { sandbox } = network();
       const made = await byTwo(secondOperator(sandbox), () =>
         operator.hezong.operatorClients.create({ body: { name: 'passing' } }),

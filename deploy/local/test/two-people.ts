@@ -4,8 +4,8 @@ import type { LocalNetwork } from './local-network.js';
 
 /** Acts that need two people through the gateway, with the clients of a new network. */
 export function twoPeople(network: () => LocalNetwork): void {
-  describe('acts of two people', () => {
-    it('wait for the second client, are done once and stay on record', async () => {
+  describe('acts that need two people', () => {
+    it('wait for the second client, are done once and remain on record', async () => {
       const { sandbox } = network();
       const [first, second] = [new Client(sandbox, sandbox.operator), new Client(sandbox, sandbox.operator.second)];
       const brand = await newBrand(first, sandbox, aBrand('twain'), aContract());

@@ -222,7 +222,7 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
       });
     });
 
-    it('cannot be closed twice, and no replay of its events changes a hash', async () => {
+    it('cannot be closed twice, and replaying its events changes no hash', async () => {
       const hashes = await Promise.all(BRANDS.map(async (brand) => (await statement(brand)).hash));
       expect(new Set(hashes).size).toBe(BRANDS.length);
       await expect(operator.operatorCycles.close({ path: { cycle: CYCLE } })).rejects.toMatchObject({

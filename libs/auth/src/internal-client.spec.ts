@@ -46,7 +46,7 @@ const code = (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => String(Reflect.get(error as object, 'code')),
   );
 
-it('speaks JSON under one renewed token', async () => {
+it('sends JSON under one renewed token', async () => {
   expect(await client.get(`${base}/there`)).toEqual({ a: 1 });
   expect(await client.post(`${base}/made`, { x: 1 })).toEqual({ b: 2 });
   expect(await client.put(`${base}/empty`, {})).toBeNull();
@@ -54,7 +54,7 @@ it('speaks JSON under one renewed token', async () => {
   expect(seen[1]).toEqual({ method: 'POST', authorization: seen[0]?.authorization, body: '{"x":1}' });
 });
 
-it('has a token for the one it asks, and asks nobody whom it does not know', async () => {
+it('uses a token for the service it calls, and calls no unknown service', async () => {
   await client.get(`${base}/there`);
   expect(decodeJwt(seen.at(-1)?.authorization?.slice(7) ?? '')).toMatchObject({
     sub: 'ledger',
@@ -65,7 +65,7 @@ it('has a token for the one it asks, and asks nobody whom it does not know', asy
   expect(seen).toHaveLength(asked);
 });
 
-it('asks the next instance when one does not listen', async () => {
+it('calls the next instance when one does not listen', async () => {
   const several = new InternalClient(own, { crm: ['http://127.0.0.1:9', base] });
   expect(await several.get('http://127.0.0.1:9/there')).toEqual({ a: 1 });
   expect(await several.post('http://127.0.0.1:9/made', {})).toEqual({ b: 2 });
@@ -73,17 +73,17 @@ it('asks the next instance when one does not listen', async () => {
   await several.onApplicationShutdown();
 });
 
-it('takes a 404 for an answer', async () => {
+it('treats a 404 as an answer', async () => {
   expect(await client.get(`${base}/nowhere`)).toBeNull();
 });
 
-it('passes a refusal on by its code, and calls everything else unavailable', async () => {
+it('passes a refusal on by its code, and reports everything else as unavailable', async () => {
   expect(await code(client.put(`${base}/refused`, {}))).toBe('clock_backwards');
   expect(await code(client.get(`${base}/odd`))).toBe('unavailable');
   expect(await code(client.get(`${base}/broken`))).toBe('unavailable');
   expect(await code(client.get('http://127.0.0.1:9/'))).toBe('unavailable');
 });
 
-it('waits two seconds, not longer', async () => {
+it('waits no longer than two seconds', async () => {
   expect(await code(client.get(`${base}/slow`))).toBe('unavailable');
 }, 5_000);

@@ -33,7 +33,7 @@ async function forged(key: PrivateKey, kid: string, sub: string, typ = 'internal
     .sign(await importJWK({ ...key }, 'ES256'));
 }
 
-it('says who calls, to those whom it is for and to nobody else', async () => {
+it('names the caller, and is accepted only by its audience', async () => {
   const crm = at('crm', publicPart(first), publicPart(ledger));
   expect(await crm(await by(first, 'crm'))).toEqual(partners);
   expect(await crm(await by(first, 'membership', 'crm'))).toEqual(partners);
@@ -41,7 +41,7 @@ it('says who calls, to those whom it is for and to nobody else', async () => {
   expect(await crm(await by(first, 'ledger'))).toBe('token_invalid');
 });
 
-it('cannot be made in the name of another service', async () => {
+it('cannot be created in the name of another service', async () => {
   const crm = at('crm', publicPart(first), publicPart(ledger));
   expect(await crm(await forged(first, 'partners.1', 'partners'))).toEqual(partners);
   expect(await crm(await forged(ledger, 'partners.1', 'partners'))).toBe('token_invalid');
@@ -50,7 +50,7 @@ it('cannot be made in the name of another service', async () => {
   expect(await crm(await forged(first, 'partners.1', 'partners', 'at+jwt'))).not.toEqual(partners);
 });
 
-it('cannot be made from what is public', async () => {
+it('cannot be created from public values', async () => {
   const header = base64url.encode(JSON.stringify({ alg: 'none', typ: 'internal+jwt', kid: 'partners.1' }));
   const claims = base64url.encode(JSON.stringify({ sub: 'partners', aud: 'hezong:internal:crm', exp: 9_999_999_999 }));
   const crm = at('crm', publicPart(first));
@@ -64,7 +64,7 @@ it('cannot be made from what is public', async () => {
   expect(await crm(symmetric)).toBe('token_invalid');
 });
 
-it('is good by the old key and the new one while a key is changed, then by the new one alone', async () => {
+it('is accepted under the old and the new key while a key is changed, then only under the new one', async () => {
   const [old, fresh] = [await by(first, 'crm'), await by(second, 'crm')];
   const verdicts = async (...keys: PublicKey[]): Promise<unknown[]> => {
     const crm = at('crm', ...keys);

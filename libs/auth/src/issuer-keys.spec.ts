@@ -25,7 +25,7 @@ afterAll(() => {
   }
 });
 
-it('has the keys from an instance that answers, and fails when none does', async () => {
+it('gets the keys from an instance that answers, and fails if none does', async () => {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const there = await instance(200, { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] });
   const starting = await instance(503, {});

@@ -11,7 +11,7 @@ const identity = {
   },
 };
 
-it('asks at once and then every second and a half, and forgets nobody while identity is away or answers nonsense', async () => {
+it('asks immediately and then every 1.5 seconds, and keeps all revocations while identity is away or gives invalid answers', async () => {
   jest.useFakeTimers();
   const revocations = new Revocations(identity, 'http://identity');
   await revocations.ready();

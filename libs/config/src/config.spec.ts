@@ -24,7 +24,7 @@ const schema = defineConfig('demo', {
 });
 
 describe('loadConfig', () => {
-  it('gives typed values and defaults', () => {
+  it('returns typed values and defaults', () => {
     expect(loadConfig(schema, { KEY: 'k', NAMES: 'a, b,,c' })).toEqual({
       size: 3,
       key: 'k',
@@ -34,7 +34,7 @@ describe('loadConfig', () => {
     });
   });
 
-  it('reports all faults of all variables at once', () => {
+  it('reports all faults of all variables together', () => {
     let caught: unknown;
     try {
       loadConfig(schema, { SIZE: '11', ON: 'yes', ZONE: 'Mars/Base' });
@@ -45,7 +45,7 @@ describe('loadConfig', () => {
     expect((caught as ConfigError).faults.map((fault) => fault.split(' ')[0])).toEqual(['SIZE', 'KEY', 'ON', 'ZONE']);
   });
 
-  it('reads several instances from one variable, and blames it once', () => {
+  it('reads several instances from one variable, and reports its fault once', () => {
     const peers = defineConfig('demo', {
       any: field('PEER_URL', firstUrl, 'Where a peer is.'),
       all: field('PEER_URL', urlList, 'Every one.'),
@@ -71,7 +71,7 @@ describe('loadConfig', () => {
     expect(() => loadConfig(schema, { KEY: '' })).toThrow(/KEY is missing/);
   });
 
-  it('takes TLS to a database only with the server verified', () => {
+  it('accepts TLS to a database only if the server is verified', () => {
     const own = defineConfig('demo', { database: field('DATABASE_URL', databaseUrl, 'A database.', { secret: true }) });
     const load = (query: string) => (): unknown =>
       loadConfig(own, { DATABASE_URL: `postgres://u:p@db:5432/d${query}` });

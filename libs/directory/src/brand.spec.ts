@@ -69,7 +69,7 @@ describe('contractAt', () => {
     expect(contractAt(brand, new Date(instant))?.id).toBe(id);
   });
 
-  it('finds what was in force last where nothing is any more', () => {
+  it('finds the last version if none is in force any more', () => {
     const ended = brandFromSnapshot({ ...snapshot(), contracts: snapshot().contracts.slice(0, 1) });
     const last = (instant: string): string | undefined => lastContractAt(ended, new Date(instant))?.id;
     expect(last('2025-12-31T23:59:59.999Z')).toBeUndefined();
@@ -78,7 +78,7 @@ describe('contractAt', () => {
     expect(lastContractAt(brand, new Date('2026-04-01T00:00:00.000Z'))?.id).toBe('ct_2');
   });
 
-  it('tells roles by the version in force', () => {
+  it('takes the roles from the version in force', () => {
     expect(hasRole(brand, 'redeemer', new Date('2026-02-01T00:00:00Z'))).toBe(false);
     expect(hasRole(brand, 'redeemer', new Date('2026-04-01T00:00:00Z'))).toBe(true);
     expect(hasRole(brand, 'issuer', new Date('2020-01-01T00:00:00Z'))).toBe(false);
@@ -90,12 +90,12 @@ describe('how late something may be reported', () => {
   const brand = brandFromSnapshot(snapshot({ contracts }));
   const earliest = (at: string, of = brand): string | undefined => earliestReport(of, new Date(at))?.toISOString();
 
-  it('is what the contract in force says, null being no limit', () => {
+  it('is set by the contract in force; null is no limit', () => {
     expect(earliest('2026-02-10T08:00:00Z')).toBe('2026-02-03T08:00:00.000Z');
     expect(earliest('2026-04-10T08:00:00Z')).toBeUndefined();
   });
 
-  it('is what the last one said where none is in force, and a month before the first', () => {
+  it('is set by the last contract if none is in force, and is a month before the first', () => {
     const ended = brandFromSnapshot(snapshot({ contracts: contracts.slice(0, 1) }));
     expect(earliest('2026-03-02T00:00:00Z', ended)).toBe('2026-02-23T00:00:00.000Z');
     expect(earliest('2025-12-31T00:00:00Z', ended)).toBe('2025-12-01T00:00:00.000Z');
@@ -108,18 +108,18 @@ describe('attestsAt', () => {
     ['2025-06-01T00:00:00.000Z', ['phone']],
     ['2026-02-28T23:59:59.999Z', ['phone']],
     ['2026-03-01T00:00:00.000Z', []],
-  ])('at %s is what stands or comes: %j', (instant, kinds) => {
+  ])('at %s is that of the current or next version: %j', (instant, kinds) => {
     expect(attestsAt(brand, new Date(instant))).toEqual(kinds);
   });
 
-  it('is nothing without a contract, and after its end', () => {
+  it('is empty without a contract and after its end', () => {
     expect(attestsAt(brandFromSnapshot(snapshot({ contracts: [] })), new Date())).toEqual([]);
     const ended = snapshot().contracts.slice(0, 1);
     expect(attestsAt(brandFromSnapshot(snapshot({ contracts: ended })), new Date('2026-03-01T00:00:00Z'))).toEqual([]);
   });
 });
 
-it('sandbox and live trade, exiting only redeems, all others stand still', () => {
+it('sandbox and live brands trade, exiting brands only redeem, others do neither', () => {
   const acting = BRAND_STATUSES.filter((status) => mayAct({ status }));
   expect(acting).toEqual(['sandbox', 'live', 'exiting']);
   const verdicts = Object.fromEntries(
@@ -137,11 +137,11 @@ it('sandbox and live trade, exiting only redeems, all others stand still', () =>
 });
 
 describe('snapshot', () => {
-  it('survives the way to a brand and back', () => {
+  it('converts to a brand and back without change', () => {
     expect(snapshotFromBrand(brandFromSnapshot(snapshot()))).toEqual(snapshot());
   });
 
-  it('of another slug or shape is not taken for one', () => {
+  it('is refused if it has another slug or shape', () => {
     expect(isBrandSnapshot(snapshot(), 'aurora')).toBe(true);
     expect(isBrandSnapshot(snapshot(), 'birch')).toBe(false);
     expect(isBrandSnapshot({ slug: 'aurora', version: 1 }, 'aurora')).toBe(false);
@@ -150,7 +150,7 @@ describe('snapshot', () => {
 });
 
 describe('BrandCache', () => {
-  it('keeps the newest version whatever the order of arrival', () => {
+  it('keeps the newest version in any order of arrival', () => {
     const cache = new BrandCache();
     cache.put(snapshot({ version: 3, name: 'new' }));
     expect(cache.put(snapshot({ version: 2, name: 'old' }))?.name).toBe('new');
@@ -158,7 +158,7 @@ describe('BrandCache', () => {
     expect(cache.put(snapshot({ version: 4, name: 'newer' }))?.name).toBe('newer');
   });
 
-  it('does not let a slow read bring back what an invalidation dropped', () => {
+  it('does not let a slow read restore what an invalidation removed', () => {
     const cache = new BrandCache();
     cache.put(snapshot({ version: 3 }));
     cache.invalidate('aurora', 4);

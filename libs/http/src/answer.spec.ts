@@ -61,7 +61,7 @@ class Answers {
 }
 
 describe('shapes of answers', () => {
-  it('say in JSON schema what their types say', () => {
+  it('have JSON schemas that agree with their types', () => {
     expect(new Answers().whole()).toBe(order);
     expect(JSON.parse(JSON.stringify(ORDER))).toEqual({
       type: 'object',

@@ -14,7 +14,7 @@ function partners(): InternalClient {
 }
 
 describe('the clock of a sandbox', () => {
-  it('is not known, so that nothing falls due, until partners have told', async () => {
+  it('is unknown, so that nothing falls due, until partners has answered', async () => {
     const clock = new AllianceClock();
     const knownAtChange: boolean[] = [];
     clock.onChange(() => knownAtChange.push(clock.known));
@@ -25,7 +25,7 @@ describe('the clock of a sandbox', () => {
     expect(knownAtChange).toEqual([true]);
   });
 
-  it('is known from the start where there is no test clock', () => {
+  it('is known from the start if there is no test clock', () => {
     const clock = new AllianceClock();
     expect(new ClockSync(clock, partners(), null).ready()).toBe(true);
     expect(clock.known).toBe(true);

@@ -88,7 +88,7 @@ function slowly(body: object): unknown {
 }
 
 describe('the quick check of bodies', () => {
-  it('accepts nothing that class-validator refuses, and makes the same objects', () => {
+  it('accepts nothing that class-validator refuses, and creates the same objects', () => {
     let accepted = 0;
     fc.assert(
       fc.property(tree, (body) => {
@@ -102,7 +102,7 @@ describe('the quick check of bodies', () => {
     expect(accepted).toBeGreaterThan(100);
   });
 
-  it('accepts whatever is right', () => {
+  it('accepts everything valid', () => {
     const leaves = [{ name: 'x' }, { name: 'y', count: 2 }];
     const body = {
       points: 1,
@@ -117,7 +117,7 @@ describe('the quick check of bodies', () => {
     expect(quickCheck(Tree, body)).toBeInstanceOf(Tree);
   });
 
-  it('knows the rules of class-validator itself, and leaves to it whatever depends on more than the value', () => {
+  it('covers the rules of class-validator itself, and leaves to it those that depend on more than the value', () => {
     expect(quickCheck(Described, { name: 'abc' })).toEqual({ name: 'abc' });
     expect(quickCheck(Described, { name: 'ab' })).toBe(REFUSED);
     expect(quickCheck(Conditional, { name: 'abc' })).toBe(REFUSED);

@@ -40,14 +40,14 @@ it.each([
   ['unknown fields of a part', { lines: [line, { ...line, ...wide(200_000) }] }, '/lines/1/k0', 'unknown_field', 50],
   ['empty parts', { lines: Array.from({ length: 200_000 }, () => ({})) }, '/lines', 'too_many', 1],
   ['texts', { lines: [line], tags: Array.from({ length: 200_000 }, () => 5) }, '/tags', 'too_many', 1],
-])('200,000 %s are refused in a time that does not grow with their square', (_name, body, pointer, code, count) => {
+])('200,000 %s are refused in less than quadratic time', (_name, body, pointer, code, count) => {
   const { ms, errors } = refusalOf(body);
   expect(errors[0]).toMatchObject({ pointer, code });
   expect(errors).toHaveLength(count);
   expect(ms).toBeLessThan(1_000);
 });
 
-it('a few unknown fields are told of with all else that is wrong', () => {
+it('a few unknown fields are reported with all other faults', () => {
   expect(
     refusalOf({ lines: [{ lineId: '1', net: -1 }], surprise: 1 })
       .errors.map(({ code }) => code)
@@ -55,7 +55,7 @@ it('a few unknown fields are told of with all else that is wrong', () => {
   ).toEqual(['out_of_range', 'unknown_field']);
 });
 
-it('a field named like one of every object is told of, in parts too', () => {
+it('a field named like a member of every object is reported, in nested parts too', () => {
   expect(refusalOf({ lines: [{ ...line, toString: 1 }] }).errors).toEqual([
     expect.objectContaining({ pointer: '/lines/0/toString', code: 'unknown_field' }),
   ]);

@@ -45,18 +45,18 @@ const good = {
 };
 const unknownKeys = (count: number): string => `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(',')}}`;
 
-describe('a body is bounded before it is checked', () => {
+describe('a body is limited before it is checked', () => {
   it.each([
     ['250,000 unknown keys', unknownKeys(250_000)],
     ['500,000 empty parts', `{"lines":[${'{},'.repeat(499_999)}{}]}`],
     ['100,000 lists in each other', '['.repeat(100_000) + ']'.repeat(100_000)],
-  ])('%s are a final 413, at once', async (_name, body) => {
+  ])('%s get an immediate, final 413', async (_name, body) => {
     const answer = await send(body);
     expect([answer.status, answer.code]).toEqual([413, 'body_too_large']);
     expect(answer.ms).toBeLessThan(1_000);
   });
 
-  it('one that comes in chunks is cut off at the limit of the route', async () => {
+  it('a chunked body is cut off at the limit of the route', async () => {
     const { hostname, port } = new URL(service.url);
     const status = await new Promise<number>((done, failed) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -71,7 +71,7 @@ describe('a body is bounded before it is checked', () => {
     expect(status).toBe(413);
   });
 
-  it('a route takes as much as it declares, and no more', async () => {
+  it('a route accepts as much as it declares, and no more', async () => {
     const padded = (bytes: number): string => JSON.stringify(good) + ' '.repeat(bytes - JSON.stringify(good).length);
     expect((await send(padded(64 * 1024))).status).toBe(201);
     expect((await send(padded(64 * 1024 + 1))).status).toBe(413);
@@ -86,7 +86,7 @@ describe('a body is bounded before it is checked', () => {
     expect(await send(body)).toMatchObject({ status: 413, code: 'body_too_large' });
   });
 
-  it('as many unknown keys as fit are refused by the first fifty', async () => {
+  it('a body full of unknown keys is refused with the first fifty', async () => {
     const answer = await send(unknownKeys(6_000));
     expect(answer.status).toBe(422);
     expect(answer.errors).toHaveLength(50);
@@ -94,7 +94,7 @@ describe('a body is bounded before it is checked', () => {
   });
 });
 
-describe('nothing in a body is ignored in silence', () => {
+describe('nothing in a body is silently ignored', () => {
   const text = JSON.stringify(good);
 
   it.each([
@@ -102,7 +102,7 @@ describe('nothing in a body is ignored in silence', () => {
     ['in a part', text.replace('{"lineId"', '{"net":1,"lineId"'), '/lines/0/net'],
     ['written in another way', text.replace('{', '{"\\u0063urrency":"EUR",'), '/currency'],
     ['with signs of JSON in it', text.replace('{', '{"a\\"/:~{":1,"a\\"/:~{":2,'), '/a"~1:~0{'],
-  ])('a key that stands twice %s is refused', async (_name, body, pointer) => {
+  ])('a key that occurs twice %s is refused', async (_name, body, pointer) => {
     const answer = await send(body);
     expect(answer.status).toBe(422);
     expect(answer.errors).toEqual([{ pointer, code: 'repeated_key', detail: expect.any(String) }]);
@@ -117,7 +117,7 @@ describe('nothing in a body is ignored in silence', () => {
     '9007199254740991.4',
     '9007199254740993',
     '-12345678901234567890',
-  ])('a number that is read as another, whole one is refused: %s', async (number) => {
+  ])('a number that would be read as another integer is refused: %s', async (number) => {
     for (const [body, pointer] of [
       [text.replace('"net":5', `"net":${number}`), '/lines/0/net'],
       [text.replace('{', `{"é":[1,"1.0000000000000000000001",{"a/b":${number}}],`), '/é/2/a~1b'],
@@ -139,18 +139,18 @@ describe('nothing in a body is ignored in silence', () => {
     '1.000000000000000000000',
     '123456789012345',
     '9007199254740991',
-  ])('a number that is read as it is written is none: %s', async (number) => {
+  ])('a number that is read as written is accepted: %s', async (number) => {
     const answer = await send(text.replace('"net":5', `"net":${number}`));
     expect(answer).toMatchObject({ status: 201 });
   });
 
-  it('a long number is read in no time', async () => {
+  it('a long number is read quickly', async () => {
     const answer = await send(text.replace('"net":5', `"net":1${'0'.repeat(30_000)}.${'0'.repeat(30_000)}1`));
     expect(answer.status).toBe(422);
     expect(answer.ms).toBeLessThan(1_000);
   });
 
-  it('the same key in different objects, and signs of JSON in texts, are none', async () => {
+  it('the same key in different objects, and JSON signs within texts, are accepted', async () => {
     const lines = [
       { lineId: '"a":1,"a":1', net: 1 },
       { lineId: '\\":\\', net: 1 },
@@ -163,14 +163,14 @@ describe('nothing in a body is ignored in silence', () => {
     ['half a character', [0xe4, 0xbd]],
     ['an overlong form', [0xc0, 0xaf]],
     ['half a surrogate pair', [0xed, 0xa0, 0x80]],
-  ])('bytes that are no UTF-8 are refused: %s', async (_name, bytes) => {
+  ])('bytes that are not UTF-8 are refused: %s', async (_name, bytes) => {
     const [before, after] = text.split('e-1');
     const body = Buffer.concat([Buffer.from(before ?? ''), Buffer.from(bytes), Buffer.from(after ?? '')]);
     expect(await send(body)).toMatchObject({ status: 400, code: 'body_unreadable' });
   });
 });
 
-describe('a call must come whole in time', () => {
+describe('a call must arrive completely in time', () => {
   let hasty: RunningService;
   beforeAll(async () => {
     hasty = await startService(echo, { ...echoEnv, ...tokens.env('echo'), REQUEST_TIMEOUT_MS: '600' });
@@ -193,7 +193,7 @@ describe('a call must come whole in time', () => {
     ['half a head', 'POST /v1/echoes HTTP/1.1\r\nhost: x\r\n'],
     ['a body by its length', 'POST /v1/echoes/versioned HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{'],
     ['a body in chunks', 'POST /v1/echoes/versioned HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{'],
-  ])('else 408 and the connection is closed: %s', async (_name, text) => {
+  ])('otherwise it gets 408 and the connection is closed: %s', async (_name, text) => {
     const head = text.replace('\r\nhost', '\r\ncontent-type: application/json\r\nhost');
     const { answer, ms } = await answerTo(head);
     expect(answer).toMatch(/^HTTP\/1.1 408 /);

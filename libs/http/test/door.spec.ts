@@ -3,7 +3,7 @@ import { testTokens } from '#libs/testing';
 import { startService } from '../src/index.js';
 import { echo, echoEnv } from './echo.fixture.js';
 
-it('takes over a port that was held for it, which is nobody else’s at any time, and gives it back', async () => {
+it('takes over a port reserved for it, which is never free in between, and gives it back', async () => {
   const tokens = await testTokens();
   const door = await openDoor();
   const port = portOf(door);

@@ -55,7 +55,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-it('takes effect once and answers the first answer again, whatever the order of the members', async () => {
+it('takes effect once and repeats the first answer, whatever the order of the members', async () => {
   const first = call({ body: { a: 1, b: [2] } });
   expect(await idempotent(dataSource, first, effect('once'))).toEqual({
     status: 201,
@@ -81,7 +81,7 @@ it('refuses other content, and the same content on another route', async () => {
   expect(await effects('conflict')).toBe(1);
 });
 
-it('keeps the keys of callers and of brands apart', async () => {
+it('separates the keys of callers and of brands', async () => {
   const first = call({ key: undefined, businessKey: 'A-1' });
   await idempotent(dataSource, first, effect('apart'));
   await idempotent(dataSource, { ...first, brand: 'birch', body: { a: 2 } }, effect('apart'));
@@ -91,7 +91,7 @@ it('keeps the keys of callers and of brands apart', async () => {
   expect(await effects('apart')).toBe(4);
 });
 
-it('knows a call by its business key even under a new transport key', async () => {
+it('recognises a call by its business key even under a new transport key', async () => {
   const first = call({ businessKey: 'A-2' });
   await idempotent(dataSource, first, effect('business'));
   const again = await idempotent(dataSource, { ...first, key: 'another' }, effect('business'));
@@ -99,7 +99,7 @@ it('knows a call by its business key even under a new transport key', async () =
   expect(await effects('business')).toBe(1);
 });
 
-it('says that the first still runs, and lets exactly one of many through', async () => {
+it('reports that the first call is still running, and lets exactly one of many through', async () => {
   const racing = call();
   const answers = await Promise.all(
     Array.from({ length: 8 }, () =>
@@ -133,7 +133,7 @@ it('keeps a refusal under the transport key, without any of its effects', async 
   expect(await effects('declined')).toBe(0);
 });
 
-it('lets a refused business key be used again, unless the refusal is final', async () => {
+it('accepts a refused business key again, unless the refusal is final', async () => {
   const refuse = (): Promise<Outcome> => Promise.resolve().then(() => fail('consent_required'));
   const mended = call({ key: undefined, businessKey: 'A-3' });
   expect(await codeOf(idempotent(dataSource, mended, refuse))).toBe('consent_required');
@@ -144,7 +144,7 @@ it('lets a refused business key be used again, unless the refusal is final', asy
   expect(await effects('final')).toBe(0);
 });
 
-it('keeps nothing of what may be repeated or was our fault', async () => {
+it('keeps no answer that may be repeated or was our fault', async () => {
   const retried = call();
   expect(await codeOf(idempotent(dataSource, retried, () => Promise.resolve().then(() => fail('queue_full'))))).toBe(
     'queue_full',

@@ -50,13 +50,13 @@ describe('a query parameter', () => {
     expect(body.errors).toEqual([{ pointer, code, detail: expect.any(String) }]);
   });
 
-  it('that is declared is taken', async () => {
+  it('that is declared is accepted', async () => {
     expect((await ask('/named?colour=%E9%87%91')).body).toEqual({ colour: '金' });
     expect((await ask('/named?')).body).toEqual({ colour: 'none' });
     expect((await ask('?limit=1')).status).toBe(200);
   });
 
-  it('is judged after the token', async () => {
+  it('is checked after the token', async () => {
     expect((await fetch(`${service.url}/v1/echoes?size=1`)).status).toBe(401);
   });
 });
@@ -68,7 +68,7 @@ describe('a cursor', () => {
     return body.page?.after ?? '';
   };
 
-  it('leads on from where its page ended, with any limit and in every instance', async () => {
+  it('continues where its page ended, with any limit and on every instance', async () => {
     const after = await first();
     const next = await ask(`/pages/a?limit=3&after=${after}`);
     expect(next.body.data?.map(({ number }) => number)).toEqual([3, 4, 5]);
@@ -91,7 +91,7 @@ describe('a cursor', () => {
     expect([status, body.code]).toEqual([400, 'cursor_invalid']);
   });
 
-  it('of a filtered list holds for the same filter alone', async () => {
+  it('of a filtered list is valid only for the same filter', async () => {
     const after = await first('/pages/a?label=x&limit=2');
     expect((await ask(`/pages/a?limit=9&label=x&after=${after}`)).status).toBe(200);
     expect((await ask(`/pages/a?label=y&after=${after}`)).body.code).toBe('cursor_invalid');
@@ -99,6 +99,6 @@ describe('a cursor', () => {
   });
 });
 
-it('no answer is kept by caches', async () => {
+it('no answer may be cached', async () => {
   for (const path of ['/now', '/named?x=1', '/nowhere']) expect((await ask(path)).cache).toBe('no-store');
 });

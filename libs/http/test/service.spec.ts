@@ -110,7 +110,7 @@ describe('a route', () => {
     expect((await call('/v1/echoes/who', { token: await tokens.operator() })).json['kind']).toBe('operator');
   });
 
-  it('lets only services in where it is internal', async () => {
+  it('admits only services if it is internal', async () => {
     const inside = await tokens.internal('ledger', 'echo');
     expect((await call('/v1/echoes/inside', { token: inside })).json).toEqual({ kind: 'internal', service: 'ledger' });
     expect((await call('/v1/echoes/inside', { token: await tokens.operator() })).status).toBe(403);
@@ -153,7 +153,7 @@ describe('bodies', () => {
     expect((await post(JSON.stringify(body), { 'content-type': 'application/xml' })).status).toBe(400);
   });
 
-  it.each(['[]', '"text"', '5'])('that are %s are no object', async (text) => {
+  it.each(['[]', '"text"', '5'])('that are %s are not objects', async (text) => {
     const answer = await post(text);
     expect(answer.status).toBe(422);
     expect(answer.json['errors']).toEqual([expect.objectContaining({ pointer: '', code: 'not_an_object' })]);
@@ -202,13 +202,13 @@ describe('bodies', () => {
     expect(await errorsOf({ ...body, toString: 1 })).toEqual([['/toString', 'unknown_field']]);
   });
 
-  it('may leave optional fields out or null', async () => {
+  it('may omit optional fields or set them to null', async () => {
     expect((await post({ ...body, points: null, price: null, tags: ['a'] })).status).toBe(201);
   });
 });
 
 describe('problems', () => {
-  it('are the same bytes for everything that is not there', async () => {
+  it('have the same bytes for everything that does not exist', async () => {
     const texts = await Promise.all(
       ['/v1/echoes/a', '/v1/echoes/b', '/v1/nothing', '/v1/echoes/%00', `/v1/echoes/${'x'.repeat(300)}`].map(
         async (path) => {
@@ -223,14 +223,14 @@ describe('problems', () => {
     expect(texts[0]).not.toContain('traceId');
   });
 
-  it('say nothing of what went wrong inside', async () => {
+  it('reveal nothing about internal errors', async () => {
     const answer = await call('/v1/echoes/broken');
     expect(answer.status).toBe(500);
     expect(answer.json).toMatchObject({ code: 'internal_error', retryable: true });
     expect(answer.text).not.toContain('hunter2');
   });
 
-  it('carry further members and the trace of the caller', async () => {
+  it('carry additional members and the caller’s trace', async () => {
     const trace = '0af7651916cd43dd8448eb211c80319c';
     const answer = await call('/v1/echoes/declined', {
       headers: { traceparent: `00-${trace}-b7ad6b7169203331-01`, 'x-request-id': 'till-7' },
@@ -239,7 +239,7 @@ describe('problems', () => {
     expect(answer.headers.get('x-request-id')).toBe('till-7');
   });
 
-  it('replace a request id that is no id', async () => {
+  it('replace an invalid request id', async () => {
     const answer = await call('/v1/echoes/now', { headers: { 'x-request-id': 'a b"c' } });
     expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
   });
@@ -261,7 +261,7 @@ describe('conventions', () => {
     }
   });
 
-  it('change only what is known', async () => {
+  it('change only known fields', async () => {
     const change = (tag?: string): Promise<Answer> =>
       call('/v1/echoes/versioned', { method: 'POST', ...(tag === undefined ? {} : { headers: { 'if-match': tag } }) });
     expect((await change()).status).toBe(428);
@@ -269,13 +269,13 @@ describe('conventions', () => {
     expect((await change('"3"')).status).toBe(200);
   });
 
-  it('take one idempotency key', async () => {
+  it('accept one idempotency key', async () => {
     expect((await post(body, { 'idempotency-key': 'a b' })).status).toBe(422);
   });
 });
 
 describe('the service itself', () => {
-  it('does not start with a route that says nothing of who may use it', async () => {
+  it('does not start with a route that does not declare who may use it', async () => {
     const careless: typeof echo = { ...echo, module: () => CarelessModule };
     await expect(startService(careless, { ...echoEnv, ...tokens.env('echo') })).rejects.toThrow('GET /v1/careless');
   });
@@ -290,14 +290,14 @@ describe('the service itself', () => {
   });
 
   it.each(['/metrics', '/%6detrics', '/metrics/', '/health/live', '/health/ready'])(
-    'has nothing for callers at %s, and nothing for others beside that',
+    'serves nothing to callers at %s, and nothing else there to others',
     async (path) => {
       expect((await call(path)).status).toBe(404);
       expect((await fetch(`${service.opsUrl}/v1/echoes/now`)).status).toBe(404);
     },
   );
 
-  it('opens no port for it unless told', async () => {
+  it('opens no port for it unless configured', async () => {
     const other = await startService(echo, { ...echoEnv, ...tokens.env('echo') });
     expect(other.opsUrl).toBeNull();
     await other.close();
@@ -314,7 +314,7 @@ describe('the service itself', () => {
     };
     const by = (from: string): Promise<string> => tokens.internal(from, 'echo');
 
-    it('is what partners says in a sandbox, and nobody else', async () => {
+    it('follows partners in a sandbox, and nobody else', async () => {
       const sandbox = await startService(echo, { ...echoEnv, ...tokens.env('echo'), TEST_CLOCK: 'true' });
       const told = { now: '2026-03-02T00:00:00.000Z' };
       const now = async (): Promise<unknown> => (await fetch(`${sandbox.url}/v1/echoes/now`)).json();
@@ -331,13 +331,13 @@ describe('the service itself', () => {
       await sandbox.close();
     });
 
-    it('cannot be set where the network runs on real time', async () => {
+    it('cannot be set if the network runs in real time', async () => {
       const refused = await set(service.url, '2030-01-01T00:00:00Z', await by('partners'));
       expect(refused).toMatchObject([409, { code: 'test_clock_disabled' }]);
     });
   });
 
-  it('does not start with the key of another service, or with one that nobody would accept', async () => {
+  it('does not start with the key of another service, or with a key that no service would accept', async () => {
     const env = { ...echoEnv, ...tokens.env('echo') };
     const stolen = { ...env, INTERNAL_SIGNING_KEY: tokens.env('partners')['INTERNAL_SIGNING_KEY'] ?? '' };
     await expect(startService(echo, stolen)).rejects.toThrow('partners.1, which is not a key of echo');
@@ -345,7 +345,7 @@ describe('the service itself', () => {
     await expect(startService(echo, early)).rejects.toThrow('echo.2 is not among INTERNAL_JWKS');
   });
 
-  it('answers for its events and its books', async () => {
+  it('reports on its events and its books', async () => {
     const token = await tokens.internal('gateway', 'echo');
     expect((await call('/internal/v1/backlog', { token })).json).toEqual([]);
     expect((await call('/internal/v1/lag', { token })).json).toEqual([]);

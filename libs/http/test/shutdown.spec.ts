@@ -29,7 +29,7 @@ async function slowCall(): Promise<{ answer: Promise<Dispatcher.ResponseData> }>
   return { answer };
 }
 
-it('finishes what is under way before it stops', async () => {
+it('finishes calls in progress before it stops', async () => {
   const { answer } = await slowCall();
   const closed = service.close();
   const { statusCode, body } = await answer;
@@ -38,7 +38,7 @@ it('finishes what is under way before it stops', async () => {
   await expect(call('/v1/echoes/now')).rejects.toThrow();
 });
 
-it('goes on answering over the connections it has, ends them with the answers, and takes no others', async () => {
+it('still answers on its open connections, closes them with the answers, and accepts no others', async () => {
   const { answer } = await slowCall();
   let isClosed = false;
   const closed = service.close(60_000).then(() => (isClosed = true));

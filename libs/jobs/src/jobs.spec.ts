@@ -25,7 +25,7 @@ beforeAll(() => {
   Logger.overrideLogger(false);
 });
 
-test('whoever asks while a run is under way gets one that begins after it, together with all others who ask', async () => {
+test('a caller during a run gets a run that begins after it, shared with all other callers', async () => {
   const { seen, work, end } = workbench();
   const job = new Job('job', 60_000, work);
   const first = job.run();
@@ -41,7 +41,7 @@ test('whoever asks while a run is under way gets one that begins after it, toget
   expect(seen).toEqual({ begun: 3, atOnce: 0, most: 1 });
 });
 
-test('a failing run tells who asked, keeps nobody else from theirs, and the loop goes on', async () => {
+test('a failing run is reported to its callers and to no others, and the loop continues', async () => {
   let runs = 0;
   const job = new Job('job', 5, () => (++runs % 2 === 1 ? Promise.reject(new Error('broken')) : Promise.resolve()));
   const first = job.run();
@@ -68,7 +68,7 @@ test('the pause begins when a run has ended', async () => {
   await stopped;
 });
 
-test('the end of a service waits for the run under way, tells it, and begins no other', async () => {
+test('stopping a service aborts the current run, waits for it, and begins no other', async () => {
   const jobs = new Jobs(new AllianceClock());
   const told: boolean[] = [];
   const { seen, work, end } = workbench();
@@ -89,7 +89,7 @@ test('the end of a service waits for the run under way, tells it, and begins no 
   expect(seen.begun).toBe(1);
 });
 
-test('what is due is done at a change of the clock, but not before the clock is known', async () => {
+test('due work is done when the clock changes, but not before the clock is known', async () => {
   const clock = new AllianceClock();
   clock.known = false;
   const jobs = new Jobs(clock);

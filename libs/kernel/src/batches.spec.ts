@@ -3,7 +3,7 @@ import { DomainError } from './errors.js';
 
 const limits = { batch: 3, queue: 5 };
 
-it('sends at once what comes alone, and together what waited meanwhile, in order and no more than a batch', async () => {
+it('sends a single item immediately, and together what waited meanwhile, in order and at most one batch', async () => {
   const seen: number[][] = [];
   const batches = new Batches<number, string>((items) => {
     seen.push([...items]);
@@ -14,7 +14,7 @@ it('sends at once what comes alone, and together what waited meanwhile, in order
   expect(seen).toEqual([[0], [1, 2, 3], [4, 5]]);
 });
 
-it('lets an item that spoils its batch fail alone', async () => {
+it('lets an item that breaks its batch fail alone', async () => {
   const batches = new Batches<number, number>((items) => {
     if (items.includes(2)) return Promise.reject(new Error('spoilt'));
     return Promise.resolve(items);
@@ -23,7 +23,7 @@ it('lets an item that spoils its batch fail alone', async () => {
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
 
-it('never repeats a batch whose outcome nobody knows', async () => {
+it('never repeats a batch whose outcome is unknown', async () => {
   let runs = 0;
   const batches = new Batches<number, number>(() => {
     runs += 1;
@@ -34,14 +34,14 @@ it('never repeats a batch whose outcome nobody knows', async () => {
   expect(runs).toBe(1);
 });
 
-it('refuses when too many wait', async () => {
+it('refuses when too many items wait', async () => {
   const batches = new Batches<number, number>((items) => Promise.resolve(items), limits);
   const calls = [1, 2, 3, 4, 5].map((item) => batches.add(item));
   expect(() => batches.add(6)).toThrow(DomainError);
   expect(await Promise.all(calls)).toEqual([1, 2, 3, 4, 5]);
 });
 
-it('fills a batch by weight, and sends by itself what is heavier than a batch', async () => {
+it('fills a batch by weight, and sends an item heavier than a batch separately', async () => {
   const seen: number[][] = [];
   const batches = new Batches<number, number>(
     (items) => {
@@ -54,7 +54,7 @@ it('fills a batch by weight, and sends by itself what is heavier than a batch', 
   expect(seen).toEqual([[4, 6], [1], [25], [9], [2]]);
 });
 
-it('fails all of a batch where none may be tried alone, and goes on with the next', async () => {
+it('fails the whole batch if no item may be tried alone, and continues with the next', async () => {
   const seen: number[][] = [];
   const batches = new Batches<number, number>(
     (items) => {

@@ -15,18 +15,18 @@ describe('calendar', () => {
     },
   );
 
-  it.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'])('reads %s, at the edge of time', (text) => {
+  it.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'])('reads %s, at the limit of the range', (text) => {
     expect(parseInstant(text)?.toISOString().slice(0, 10)).toBe(text.slice(0, 10));
   });
 
   it.each(['9999-12-31T23:59:59-08:00', '0001-01-01T00:00:00+08:00', '0000-06-01T00:00:00Z'])(
-    'refuses %s: no year of four digits in UTC, which databases and events cannot say',
+    'refuses %s: in UTC it has no four-digit year, which databases and events require',
     (text) => {
       expect(parseInstant(text)).toBeNull();
     },
   );
 
-  it('puts the last evening of a month in UTC into the next month of Shanghai', () => {
+  it('puts the last evening of a month in UTC into the next month in Shanghai', () => {
     const instant = new Date('2026-03-31T16:30:00Z');
     expect(monthKey(instant, SHANGHAI)).toBe('2026-04');
     expect(monthKey(instant, 'UTC')).toBe('2026-03');
@@ -39,7 +39,7 @@ describe('calendar', () => {
     expect(formatInstant(to)).toBe('2026-02-28T16:00:00Z');
   });
 
-  it('adds months without running over the end of a shorter one', () => {
+  it('adds months without passing the end of a shorter month', () => {
     expect(formatInstant(addMonths(new Date('2027-02-28T16:30:00Z'), 12, SHANGHAI))).toBe('2028-02-29T16:30:00Z');
     expect(formatInstant(addMonths(new Date('2028-02-29T04:00:00Z'), 12, SHANGHAI))).toBe('2029-02-28T04:00:00Z');
   });
@@ -48,7 +48,7 @@ describe('calendar', () => {
     expect(formatInstant(endOfMonth(new Date('2026-12-05T00:00:00Z'), SHANGHAI))).toBe('2026-12-31T15:59:59Z');
   });
 
-  it('knows a zone with daylight saving', () => {
+  it('supports a zone with daylight saving', () => {
     const { from, to } = monthBounds('2026-03', 'Europe/Berlin');
     expect(to.getTime() - from.getTime()).toBe((31 * 24 - 1) * 3_600_000);
   });
@@ -60,7 +60,7 @@ describe('calendar', () => {
     'Australia/Lord_Howe',
     'Asia/Kathmandu',
     'Pacific/Apia',
-  ])('agrees with the time zone library at every time of %s, also around its changes of the clock', (zone) => {
+  ])('agrees with the time zone library at every time of %s, also around its clock changes', (zone) => {
     // every 7 h 13 min of two years: all hours, days and offset changes; Apia skipped a day in 2011
     for (let ms = Date.UTC(2011, 0, 1); ms < Date.UTC(2013, 0, 1); ms += 433 * 60_000) {
       const instant = new Date(ms);

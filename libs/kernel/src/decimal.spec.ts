@@ -10,7 +10,7 @@ describe('Decimal', () => {
     expect(() => Decimal.parse(text)).toThrow(expect.objectContaining({ code: 'price_invalid' }));
   });
 
-  it('never loses a digit: 333 points at 1.05 thrice is 1048.95', () => {
+  it('never loses a digit: three times 333 points at 1.05 is 1048.95', () => {
     const line = Decimal.parse('1.05').mul(333n);
     expect(line.toString()).toBe('349.65');
     expect(line.add(line).add(line).toString()).toBe('1048.95');
@@ -22,13 +22,13 @@ describe('Decimal', () => {
     expect(Decimal.of(2400n).divide(Decimal.parse('1.05'), 'floor')).toBe(2285n);
   });
 
-  it('is stored in millionths and refuses what that would cut', () => {
+  it('is stored in millionths and refuses a value that would be truncated', () => {
     expect(Decimal.parse('0.90').toScaled(6)).toBe(900_000n);
     expect(Decimal.fromScaled(900_000n, 6).toString()).toBe('0.90');
     expect(() => Decimal.parse('0.1234567').toScaled(6)).toThrow(expect.objectContaining({ code: 'price_invalid' }));
   });
 
-  it('drops needless zeros beyond the decimals asked for', () => {
+  it('drops trailing zeros beyond the requested decimals', () => {
     expect(Decimal.fromScaled(1_050_000n, 6).toString()).toBe('1.05');
     expect(Decimal.fromScaled(1_234_500n, 6).toString()).toBe('1.2345');
     expect(Decimal.fromScaled(-50_000n, 6).toString()).toBe('-0.05');

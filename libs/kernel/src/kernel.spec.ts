@@ -33,7 +33,7 @@ describe('AllianceClock', () => {
 });
 
 describe('errors', () => {
-  it('are known by their mark, also when another copy of the class made them', () => {
+  it('are recognised by their mark, even if another copy of the class created them', () => {
     const foreign = Object.assign(new Error('x'), { [Symbol.for('hezong.DomainError')]: true, code: 'not_found' });
     expect(isDomainError(foreign)).toBe(true);
     expect(isDomainError(foreign, 'quote_expired')).toBe(false);
@@ -48,7 +48,7 @@ describe('errors', () => {
     expect(() => fail('quote_expired')).toThrow(expect.objectContaining({ code: 'quote_expired', status: 410 }));
   });
 
-  it('never call an unknown outcome a final failure', () => {
+  it('never report an unknown outcome as a final failure', () => {
     expect(ERROR_CATALOGUE.outcome_unknown).toMatchObject({ status: 503, retryable: true });
   });
 
@@ -61,11 +61,11 @@ describe('errors', () => {
 });
 
 describe('points on the wire', () => {
-  it.each([1.5, NaN, Infinity, 2 ** 53, -(2 ** 53), '12', null, undefined, 1n])('refuses %p', (value) => {
+  it.each([1.5, NaN, Infinity, 2 ** 53, -(2 ** 53), '12', null, undefined, 1n])('refuse %p', (value) => {
     expect(() => pointsFromJson(value)).toThrow(expect.objectContaining({ code: 'amount_out_of_range' }));
   });
 
-  it('takes the largest and refuses one more', () => {
+  it('accept the maximum and refuse one more', () => {
     expect(pointsFromJson(Number.MAX_SAFE_INTEGER)).toBe(9007199254740991n);
     expect(pointsToJson(9007199254740991n)).toBe(Number.MAX_SAFE_INTEGER);
     expect(() => pointsToJson(9007199254740992n)).toThrow(expect.objectContaining({ code: 'amount_out_of_range' }));
@@ -73,7 +73,7 @@ describe('points on the wire', () => {
 });
 
 describe('canonicalJson', () => {
-  it('does not mind the order of keys and minds everything else', () => {
+  it('ignores the order of keys and nothing else', () => {
     expect(canonicalJson({ b: 1, a: [{ d: 2n, c: undefined }] })).toBe('{"a":[{"d":2}],"b":1}');
     expect(requestHash({ a: 1, b: 2 })).toEqual(requestHash({ b: 2, a: 1 }));
     expect(requestHash({ a: [1, 2] })).not.toEqual(requestHash({ a: [2, 1] }));
@@ -82,7 +82,7 @@ describe('canonicalJson', () => {
 });
 
 describe('paging', () => {
-  it('cuts a page and says where the next begins', () => {
+  it('cuts a page and returns where the next begins', () => {
     const page = pageOf([{ n: 1 }, { n: 2 }, { n: 3 }], 2, (row) => [row.n]);
     expect(page.data).toEqual([{ n: 1 }, { n: 2 }]);
     expect(page.page.more).toBe(true);
@@ -99,7 +99,7 @@ describe('paging', () => {
 });
 
 describe('exactJson', () => {
-  it('writes and reads integers of any size, and nothing else differently', () => {
+  it('writes and reads integers of any size, and everything else unchanged', () => {
     const large = 2n ** 80n;
     const value = { a: large, b: [-large, 1, '12345678901234567890', 'say "1234567890123456789"'], c: 1.5, d: null };
     const text = exactJson(value);

@@ -17,7 +17,7 @@ describe('divRound', () => {
     expect(divRound(n, d, mode)).toBe(expected);
   });
 
-  it('is never further from the truth than a half', () => {
+  it('is never off by more than a half', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }),

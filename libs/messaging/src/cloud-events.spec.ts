@@ -17,7 +17,7 @@ const record: OutgoingRecord = {
 };
 
 describe('headers of an event', () => {
-  it('are what the cloudevents package reads in binary mode', () => {
+  it('can be read by the cloudevents package in binary mode', () => {
     const entry = toEntry(record);
     const message = { key: entry.key, value: bytesOf(entry), headers: { ...entry.headers } };
     const event = Kafka.toEvent(message as unknown as KafkaMessage<Buffer>) as CloudEventV1<Buffer>;
@@ -34,7 +34,7 @@ describe('headers of an event', () => {
     });
   });
 
-  it('are what the cloudevents package writes, our extensions aside', () => {
+  it('are those that the cloudevents package writes, apart from our extensions', () => {
     const entry = toEntry(record);
     const message = { key: entry.key, value: bytesOf(entry), headers: { ...entry.headers } };
     const event = Kafka.toEvent(message as unknown as KafkaMessage<Buffer>) as CloudEventV1<Buffer>;
@@ -44,7 +44,7 @@ describe('headers of an event', () => {
     }
   });
 
-  it('come back as they were sent', () => {
+  it('are read as they were sent', () => {
     expect(readHeaders(toEntry(record).headers)).toEqual({
       id: record.id,
       type: record.type,

@@ -64,7 +64,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at  timestamptz not null default now(),
   release_at      timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by     text,
   set_aside_reason text,
   set_aside_at     timestamptz,

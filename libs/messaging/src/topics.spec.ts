@@ -3,7 +3,7 @@ import { retryTopicsOf } from './pipeline/retry-topics.js';
 import { readTopics } from './topics.js';
 
 describe('the declaration of topics', () => {
-  it('has exactly the topics that the contracts name', () => {
+  it('has exactly the topics named in the contracts', () => {
     expect(
       readTopics()
         .map((topic) => topic.name)

@@ -122,7 +122,7 @@ export function conformance(kind: BrokerKind): void {
       expect(rows[0]?.ms).toBeLessThan(500);
     });
 
-    it('counts what nobody has handled yet', async () => {
+    it('counts events that nobody has handled yet', async () => {
       await publisher.publish(KEYS, 0, 2);
       const log = openEventLog(config);
       try {
@@ -148,7 +148,7 @@ export function conformance(kind: BrokerKind): void {
       await until('both handled', async () => (await count()) === 2);
     });
 
-    it('keeps the order in which writers held a key, whichever began first and whoever relays', async () => {
+    it('keeps the order in which writers held a key, whichever began first and whichever process relays', async () => {
       await sql.query('create table if not exists thing (key text primary key, n integer not null)');
       await sql.query('create table if not exists noise (n integer)');
       await sql.query('truncate thing');
@@ -193,7 +193,7 @@ export function conformance(kind: BrokerKind): void {
       }
     });
 
-    it('shares partitions anew when a member joins and when one leaves', async () => {
+    it('redistributes partitions when a member joins and when one leaves', async () => {
       const a = await start({ name: 'a' });
       await publisher.publish(KEYS, 0, 5);
       await until('a handles all', async () => (await count()) === 60);
@@ -246,7 +246,7 @@ export function conformance(kind: BrokerKind): void {
       expect(rows[0]?.n).toBe('60');
     });
 
-    it('parks the key of a poison record, lets the others pass, and releases the key in order', async () => {
+    it('parks the key of a poison record, lets others pass, and releases the key in order', async () => {
       let poisonous = true;
       await start({
         name: 'a',
@@ -281,7 +281,7 @@ export function conformance(kind: BrokerKind): void {
       expect(await listParked(config.databaseUrl)).toEqual([]);
     });
 
-    it('carries the end of a key like any event: in its order, parked and released, and again when all is replayed', async () => {
+    it('carries a tombstone like any event: in its order, parked and released, and again in a replay', async () => {
       let poisonous = true;
       const first = await start({
         name: 'a',
@@ -317,7 +317,7 @@ export function conformance(kind: BrokerKind): void {
       expect(await ofKey('key-3')).toEqual([0, 1, ENDED, 2]);
     });
 
-    it('keeps an event that was set aside out of a rewind, and does not let its key wait for it again', async () => {
+    it('skips an event that was set aside when it rewinds, and does not let its key wait for it again', async () => {
       const refuses: MemberOptions['before'] = ({ events }) => {
         if (events.some((event) => event.is(CycleChangedSchema) && event.key === 'key-3' && event.body.status === '0'))
           throw new Error('poison');
@@ -339,7 +339,7 @@ export function conformance(kind: BrokerKind): void {
       expect((await listParked(config.databaseUrl)).map(({ kind }) => kind)).toEqual(['set_aside']);
     });
 
-    it('holds up nobody else while one event must come again later, and lets it come again by itself', async () => {
+    it('delays no other key while one event must be retried later, and retries it by itself', async () => {
       let early = true;
       const member = await start({
         name: 'a',
@@ -361,7 +361,7 @@ export function conformance(kind: BrokerKind): void {
       expect((await member.messaging.lag())[0]?.events).toBe(0);
     });
 
-    it('buries what cannot be decoded, ignores what it does not know, and goes on', async () => {
+    it('dead-letters what cannot be decoded, ignores unknown events, and continues', async () => {
       await start({ name: 'a' });
       const log = openEventLog(config);
       const headers = { ce_specversion: '1.0', ce_source: '/hezong/test', ce_time: '2026-11-22T00:00:00Z' };
@@ -401,7 +401,7 @@ export function conformance(kind: BrokerKind): void {
       expect(await listParked(config.databaseUrl)).toHaveLength(1);
     });
 
-    it('finishes the running handler when it is told to stop, and buries nothing while stopping', async () => {
+    it('finishes the running handler when it is stopped, and dead-letters nothing while stopping', async () => {
       let running = false;
       const slow = await start({
         name: 'slow',
@@ -446,7 +446,7 @@ export function conformance(kind: BrokerKind): void {
       expect(sizes).toContain(1);
     });
 
-    it('forgets what was sent and handled as fast as it comes', async () => {
+    it('deletes sent and handled events as fast as new ones come', async () => {
       const brief = { ...config, keepMs: { outbox: 1_000, inbox: 1_000 } };
       const busy = await start({ name: 'busy', consumes: false, config: brief });
       await start({ name: 'a', config: brief });

@@ -38,7 +38,7 @@ suite('the declaration of topics on Kafka', () => {
     await producer.disconnect();
   };
 
-  it('follows the file: what differs is changed, what is as declared is left', async () => {
+  it('follows the file: changes what differs and leaves what agrees', async () => {
     const settings = { replication: 1, minInsyncReplicas: 1 };
     expect(await declare({ retentionDays: 7 }, settings)).toEqual([`${topic}: created`]);
     expect([await setting('retention.ms'), await setting('min.insync.replicas')]).toEqual(['604800000', '1']);
@@ -53,7 +53,7 @@ suite('the declaration of topics on Kafka', () => {
     expect([await setting('cleanup.policy'), await setting('delete.retention.ms')]).toEqual(['compact', '7776000000']);
   });
 
-  it('gives an empty topic more partitions, and takes none away', async () => {
+  it('adds partitions to an empty topic, and removes none', async () => {
     await declare({});
     expect(await declare({ partitions: 4 })).toEqual([`${topic}: 2 partitions became 4`]);
     expect(await partitions()).toBe(4);
@@ -61,7 +61,7 @@ suite('the declaration of topics on Kafka', () => {
     expect(await partitions()).toBe(4);
   });
 
-  it('lets a topic with records grow only when nobody writes and all is handled', async () => {
+  it('adds partitions to a topic with records only when nobody writes and everything is handled', async () => {
     await declare({});
     await write();
     await expect(declare({ partitions: 4, retentionDays: 1 })).rejects.toThrow('TOPICS_GROW=true');
@@ -79,7 +79,7 @@ suite('the declaration of topics on Kafka', () => {
     expect(await declare({ partitions: 4, retentionDays: 1 }, grow)).toEqual([`${topic}: 2 partitions became 4`]);
   });
 
-  it('refuses more copies for a write than there are', async () => {
+  it('refuses a minimum of in-sync replicas above the number of replicas', async () => {
     await expect(declare({}, { replication: 1, minInsyncReplicas: 2 })).rejects.toThrow('only 1 are kept');
   });
 });

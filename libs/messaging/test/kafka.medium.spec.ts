@@ -15,10 +15,10 @@ if (brokersUnderTest().includes('kafka')) {
   conformance('kafka');
   onABroker();
   behindAProxy();
-} else it('Kafka is ruled out by HEZONG_TEST_BROKER', () => undefined);
+} else it('Kafka is excluded by HEZONG_TEST_BROKER', () => undefined);
 
 function onABroker(): void {
-  describe('a Kafka broker with limits and faults of its own', () => {
+  describe('a Kafka broker with limits and faults', () => {
     let broker: TestBroker;
     let database: Awaited<ReturnType<typeof emptyDatabase>>;
     let sql: pg.Client;
@@ -84,7 +84,7 @@ function onABroker(): void {
     const of = (rows: { key: string; n: number }[], key: string): number[] =>
       rows.filter((row) => row.key === key).map(({ n }) => n);
 
-    it('takes a batch that is larger than it allows in parts, in order', async () => {
+    it('receives a batch above its limit in parts, in order', async () => {
       await limit(60_000);
       const one = await member('a');
       // about 900 kB in one read of the relay, which no compression reduces to a sixteenth
@@ -95,7 +95,7 @@ function onABroker(): void {
       expect(await listParked(config.databaseUrl)).toEqual([]);
     });
 
-    it('sets a record aside that it never takes, with what follows of its key; the others go on, and it goes when it is released', async () => {
+    it('has a record that it never accepts set aside with later records of its key; others continue, and it is sent when released', async () => {
       await limit(60_000);
       const one = await member('a');
       await one.publish(['huge', 'fine'], 0, 1);
@@ -139,7 +139,7 @@ function onABroker(): void {
       // kafkajs does not retry this error
       ['kafkajs gives up', () => Promise.reject(new TypeError('broken'))],
       ['waits for what never comes', () => new Promise<never>(() => undefined)],
-    ])('has a consumer again after one that %s', async (_, end) => {
+    ])('has a new consumer after one that %s', async (_, end) => {
       const one = await member('a', { leaseMs: 1_500 });
       await one.publish(['key'], 0, 1);
       await handled(1);
@@ -157,7 +157,7 @@ function onABroker(): void {
       expect(failures).toBeGreaterThan(1);
     });
 
-    it('may be away when a service starts: it answers, and keeps what it is told', async () => {
+    it('may be away when a service starts: the service answers and keeps its events', async () => {
       const nowhere = await member('away', { kafkaBrokers: [`127.0.0.1:${await freePort()}`] });
       expect(await nowhere.messaging.brokerReady()).toBe(false);
       await nowhere.publish(['key'], 0, 1);

@@ -48,7 +48,7 @@ describe('a compacted topic of the log in PostgreSQL', () => {
     return rows.map(({ key, value }) => `${key}=${value ?? 'ended'}`);
   };
 
-  it('keeps the newest of each key forever, and the end of one for its days', async () => {
+  it('keeps the newest record of each key forever, and a tombstone for its days', async () => {
     await log.append([entry('a', '1'), entry('b', '1'), entry('a', '2'), entry('b', null), entry('c', '1')]);
     await days(2);
     expect(await left()).toEqual(['a=2', 'b=ended', 'c=1']);
@@ -58,7 +58,7 @@ describe('a compacted topic of the log in PostgreSQL', () => {
     expect(await left()).toEqual(['a=2', 'c=1']);
   });
 
-  it('never takes the last record of a partition, up to which groups count', async () => {
+  it('never removes the last record of a partition, up to which groups count', async () => {
     await log.append([entry('c', null)]);
     await days(200);
     expect(await left()).toEqual(['a=2', 'c=ended']);

@@ -138,7 +138,7 @@ suite('messaging on a secured Kafka', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('gives what is declared, takes what is not, and then has nothing to do', async () => {
+  it('grants declared rights, removes others, and then has nothing to do', async () => {
     const given = await declareAcls(as(ADMIN));
     expect(given).toContain('given: User:hezong-partners ALLOW WRITE TOPIC hezong.partners.brands.v1');
     expect(given).toContain('given: User:hezong-ledger ALLOW READ GROUP ledger.links');
@@ -162,7 +162,7 @@ suite('messaging on a secured Kafka', () => {
     expect(await declareAcls(as(ADMIN))).toEqual([]);
   });
 
-  it('carries events from the service that writes to the one that reads, each once, in order', async () => {
+  it('carries events from the service that writes to the service that reads, each once, in order', async () => {
     const config = (user: string, n: number) => ({ ...as(user), databaseUrl: databases[n]?.url ?? '' });
     const common = { topic: TOPICS.postings, group: 'settlement.ledger' };
     const reader = await Member.start({ ...common, name: 'settlement', config: config('hezong-settlement', 1) });
@@ -191,7 +191,7 @@ suite('messaging on a secured Kafka', () => {
     }
   });
 
-  it('lets no service write a topic of another', async () => {
+  it('lets no service write another service’s topic', async () => {
     const owner = (topic: string): string => `hezong-${topic.split('.')[1] ?? ''}`;
     const topics = readTopics().map(({ name }) => name);
     await Promise.all(
@@ -232,7 +232,7 @@ suite('messaging on a secured Kafka', () => {
     await consumer.disconnect();
   });
 
-  it('lets a service rewind its own groups, as after a restore, and no other’s', async () => {
+  it('lets a service rewind its own groups, as after a restore, and no others', async () => {
     const rewind = async (user: string): Promise<string> => {
       const log = openEventLog(as(user));
       try {
@@ -245,7 +245,7 @@ suite('messaging on a secured Kafka', () => {
     expect(await rewind('hezong-ledger')).not.toBe('went through');
   });
 
-  it('knows its people, and is known: by password, by authority, never in the clear', async () => {
+  it('authenticates users by password and itself by certificate, never unencrypted', async () => {
     const ready = async (config: MessagingConfig): Promise<string> => {
       const log = openEventLog(config);
       try {
@@ -265,7 +265,7 @@ suite('messaging on a secured Kafka', () => {
     ).not.toBe('true');
   });
 
-  it('takes access tokens: whoever they name has that service’s rights', async () => {
+  it('accepts access tokens: the named service gets its rights', async () => {
     const byToken = (): MessagingConfig =>
       as('client-of-crm', { KAFKA_SASL: 'oauthbearer', KAFKA_SASL_TOKEN_URL: tokenUrl });
     const append = async (topic: string): Promise<string> => {

@@ -6,12 +6,12 @@ const check = (name: string, ready: HealthCheck['ready'], needed = true): Health
 const there = (): Promise<boolean> => Promise.resolve(true);
 const away = (): Promise<boolean> => Promise.resolve(false);
 
-it('is ready when everything is', async () => {
+it('is ready when every part is', async () => {
   const report = await checkHealth([check('database', there)]);
   expect(report).toMatchObject({ ready: true, checks: [{ name: 'database', ready: true }] });
 });
 
-it('names what is away, fails or takes too long', async () => {
+it('names parts that are away, fail or take too long', async () => {
   const report = await checkHealth(
     [
       check('away', away),
@@ -25,7 +25,7 @@ it('names what is away, fails or takes too long', async () => {
   expect(report.checks.filter(({ ready }) => !ready).map(({ name }) => name)).toEqual(['away', 'failing', 'slow']);
 });
 
-it('is ready without what callers do not need, tells of it, and does not make them wait for it', async () => {
+it('is ready without parts that callers do not need, reports them, and does not wait for them', async () => {
   const checks = [check('database', there), check('broker', () => new Promise(() => undefined), false)];
   const report = await checkHealth(checks, { needed: 60_000, told: 20 });
   expect(report).toMatchObject({
@@ -38,7 +38,7 @@ it('is ready without what callers do not need, tells of it, and does not make th
   expect((await checkHealth([check('database', away), ...checks], SOON)).ready).toBe(false);
 });
 
-it('says how much waits, and when that is too much', async () => {
+it('reports how much is waiting, and when that is too much', async () => {
   const waiting = (name: string, events: number): HealthCheck =>
     check(name, () => Promise.resolve({ events, limit: 10 }), false);
   const report = await checkHealth([waiting('outbox', 10), waiting('consumers', 11)]);

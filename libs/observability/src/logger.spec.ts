@@ -13,7 +13,7 @@ function logged(level = 'info'): { lines: Record<string, unknown>[]; logger: Nes
   return { lines, logger: new NestLogger(createLogger({ service: 'ledger', level, destination })) };
 }
 
-it('writes one object a line, with service and trace, without secrets and contact points', () => {
+it('writes one object per line, with service and trace, without secrets and contact points', () => {
   const { lines, logger } = logged();
   const context = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'till-7');
   runInContext(context, () => {
@@ -42,7 +42,7 @@ it('is silent below its level', () => {
   expect(lines).toEqual([]);
 });
 
-it('names the event that is handled, and the trace of the request that caused it', () => {
+it('names the event being handled, and the trace of the request that caused it', () => {
   const { lines, logger } = logged();
   const cause = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'till-7');
   runInContext(contextOfEvent(cause.traceparent, 'ev-1'), () => logger.log('handled'));
@@ -51,7 +51,7 @@ it('names the event that is handled, and the trace of the request that caused it
 });
 
 describe('contexts', () => {
-  it('keep what the caller says about recording', () => {
+  it('keep the caller’s recording flag', () => {
     for (const [flags, sampled] of [
       ['00', false],
       ['01', true],
@@ -62,7 +62,7 @@ describe('contexts', () => {
     }
   });
 
-  it('replace what is malformed', () => {
+  it('replace malformed values', () => {
     for (const header of [undefined, 'x', '00-zz-1-01', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`]) {
       const context = contextFromHeaders(header, 'has space');
       expect(context.traceId).toMatch(/^[0-9a-f]{32}$/);

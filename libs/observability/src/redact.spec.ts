@@ -11,7 +11,7 @@ describe('redactText', () => {
 });
 
 describe('redact', () => {
-  it('hides members by their names, however deep', () => {
+  it('hides fields by their names at any depth', () => {
     expect(
       redact({
         clientSecret: 's',
@@ -27,7 +27,7 @@ describe('redact', () => {
     });
   });
 
-  it('keeps of an error its words, not what a driver hangs on it', () => {
+  it('keeps the message of an error, not what a driver attaches to it', () => {
     const error = Object.assign(new Error('no row for a@b.example'), {
       code: '23505',
       parameters: ['+8613800138000'],
@@ -38,7 +38,7 @@ describe('redact', () => {
     expect(JSON.stringify(shown)).not.toMatch(/13800138000|select 1/);
   });
 
-  it('ends in circles', () => {
+  it('stops at circular references', () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
     expect(JSON.stringify(redact(circle))).toContain('[deep]');

@@ -91,14 +91,14 @@ describe('libs/postgres on a real server', () => {
     await database.drop();
   });
 
-  it('connects as a role that is neither owner nor superuser nor above row-level security', async () => {
+  it('connects as a role that is neither owner nor superuser and cannot bypass row-level security', async () => {
     const [role] = await dataSource.query<{ rolsuper: boolean; rolbypassrls: boolean; owns: boolean }[]>(
       `select rolsuper, rolbypassrls, exists (select from pg_class where relowner = r.oid) as owns from pg_roles r where rolname = current_user`,
     );
     expect(role).toEqual({ rolsuper: false, rolbypassrls: false, owns: false });
   });
 
-  it('shows a brand its own rows, nobody else’s, and nothing without a context', async () => {
+  it('shows a brand its own rows, no others, and none without a context', async () => {
     await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
       await tx.query(`insert into note (brand, id, body) values ('aurora', 1, 'a'), ('birch', 2, 'b')`);
     });
@@ -112,7 +112,7 @@ describe('libs/postgres on a real server', () => {
     for (let i = 0; i < 8; i += 1) expect(await dataSource.query('select id from note')).toEqual([]);
   });
 
-  it('refuses to write a row into another brand', async () => {
+  it('refuses to write a row of another brand', async () => {
     await expect(
       runInTransaction(dataSource, { brand: 'aurora' }, (tx) =>
         tx.query(`insert into note (brand, id, body) values ('birch', 3, 'x')`),
@@ -120,14 +120,14 @@ describe('libs/postgres on a real server', () => {
     ).rejects.toMatchObject({ driverError: { code: '42501' } });
   });
 
-  it('reads int8 as bigint, beyond what a float could hold', async () => {
+  it('reads int8 as bigint, beyond the range of a float', async () => {
     const [row] = await runInTransaction(dataSource, { brand: '*' }, (tx) =>
       tx.query<{ size: bigint; sizes: bigint[] }[]>('select size, array[size, 1] as sizes from note limit 1'),
     );
     expect(row).toEqual({ size: 9007199254740993n, sizes: [9007199254740993n, 1n] });
   });
 
-  it('writes rows of a table as they are and reads them back, through SQL and through TypeORM', async () => {
+  it('writes rows of a table and reads them unchanged, through SQL and through TypeORM', async () => {
     const id = (n: number): string => `00000000-0000-7000-8000-00000000000${n}`;
     const first = {
       id: id(1),
@@ -167,7 +167,7 @@ describe('libs/postgres on a real server', () => {
     });
   });
 
-  it('keeps append-only tables as they are, for the owner too', async () => {
+  it('refuses changes to append-only tables, even by the owner', async () => {
     const owner = await new DataSource(dataSourceOptions(database.ownerUrl, 'spec-owner', 1)).initialize();
     try {
       await owner.query('insert into log values (1)');
@@ -191,7 +191,7 @@ describe('libs/postgres on a real server', () => {
     ).toEqual([]);
   });
 
-  it('repeats a deadlocked transaction until both are through', async () => {
+  it('repeats a deadlocked transaction until both have committed', async () => {
     await runInTransaction(dataSource, { brand: '*' }, (tx) =>
       tx.query(`insert into note (brand, id, body) values ('a', 20, ''), ('a', 21, '')`),
     );
@@ -216,7 +216,7 @@ describe('libs/postgres on a real server', () => {
     ).toEqual([{ body: 'xx' }, { body: 'xx' }]);
   });
 
-  it('says unavailable when the database cannot be reached and outcome_unknown when the answer to COMMIT was lost', async () => {
+  it('reports unavailable when the database cannot be reached and outcome_unknown when the answer to COMMIT was lost', async () => {
     const proxy = await testProxy(database.databaseUrl);
     const cut = await new DataSource(
       dataSourceOptions(proxy.through(database.databaseUrl), 'spec-cut', 1),
@@ -248,7 +248,7 @@ describe('libs/postgres on a real server', () => {
     ).toEqual([{ id: 30 }]);
   });
 
-  it('tells whoever has a connection out that it died, and nobody else', async () => {
+  it('reports a dead connection only to the caller that has it checked out', async () => {
     const proxy = await testProxy(database.databaseUrl);
     const pool = createPool(proxy.through(database.databaseUrl), 'spec-pool', 1);
     try {
@@ -264,7 +264,7 @@ describe('libs/postgres on a real server', () => {
     }
   });
 
-  it('runs each migration once and rolls back one whose proof does not hold', async () => {
+  it('runs each migration once and rolls back one whose proof fails', async () => {
     const fill = defineMigration({
       id: '0002',
       name: 'FillNotes',
@@ -291,7 +291,7 @@ describe('libs/postgres on a real server', () => {
     ).not.toEqual([{ n: 0 }]);
   });
 
-  it('refuses two migrations of one number, and one out of order', async () => {
+  it('refuses two migrations with one number, and one out of order', async () => {
     const [seventh, alsoSeventh, eighth] = ['0007', '0007', '0008'].map((id) =>
       defineMigration({ id, name: 'Nothing', up: 'select 1' }),
     ) as [Migration, Migration, Migration];
@@ -299,7 +299,7 @@ describe('libs/postgres on a real server', () => {
     await expect(migrate(database.ownerUrl, [eighth, seventh])).rejects.toThrow(/migration 0007/);
   });
 
-  it('listens across a lost connection and says that something may have been missed', async () => {
+  it('listens again after a lost connection and reports that notifications may be missing', async () => {
     const heard: (string | null)[] = [];
     const stop = await listen(database.databaseUrl, 'spec_channel', (payload) => heard.push(payload));
     const until = async (length: number): Promise<void> => {

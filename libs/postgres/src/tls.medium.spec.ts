@@ -68,12 +68,12 @@ afterAll(async () => {
 
 const ENCRYPTED = 'select ssl from pg_stat_ssl where pid = pg_backend_pid()';
 
-it('keeps the rules of the first URL in those of a service', () => {
+it('keeps the parameters of the first URL in those of a service', () => {
   expect(new URL(database.databaseUrl).searchParams.get('sslmode')).toBe('verify-full');
   expect(new URL(database.migrationUrl).searchParams.get('sslrootcert')).toBe(caFile());
 });
 
-it('holds for every way to a database: client, pool, TypeORM, migrations, notifications', async () => {
+it('applies to every connection to a database: client, pool, TypeORM, migrations, notifications', async () => {
   const client = createClient(database.databaseUrl, 'tls');
   await client.connect();
   expect((await client.query(ENCRYPTED)).rows).toEqual([{ ssl: true }]);
@@ -109,7 +109,7 @@ async function refusal(url: string): Promise<string | null> {
   }
 }
 
-it('refuses a server that another authority vouches for, one of another name, and a plain connection', async () => {
+it('refuses a server certified by another authority, one of another name, and a plain connection', async () => {
   const { databaseUrl } = database;
   expect(await refusal(databaseUrl)).toBeNull();
   const others = by(databaseUrl, { sslmode: 'verify-full', sslrootcert: join(directory, 'stranger.pem') });

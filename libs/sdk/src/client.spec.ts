@@ -85,7 +85,7 @@ afterEach(async () => {
 });
 
 describe('tokens', () => {
-  it('are got by client_secret_basic and kept', async () => {
+  it('are obtained by client_secret_basic and kept', async () => {
     script.answers.push(json(201, ACCEPTED), json(201, ACCEPTED));
     const hezong = client({ scopes: ['orders:write'] });
     await Promise.all([hezong.orders.accept({ body: ORDER }), hezong.orders.accept({ body: ORDER })]);
@@ -95,7 +95,7 @@ describe('tokens', () => {
     expect(script.tokenCall?.body).toBe('grant_type=client_credentials&scope=orders%3Awrite');
   });
 
-  it('are renewed before they end', async () => {
+  it('are renewed before they expire', async () => {
     script.tokenLife = 0;
     script.answers.push(json(201, ACCEPTED), json(201, ACCEPTED));
     const hezong = client();
@@ -113,7 +113,7 @@ describe('tokens', () => {
     expect(await thrown(client().orders.accept({ body: ORDER }))).toMatchObject({ code: 'token_invalid', status: 401 });
   });
 
-  it('are asked for again when the token service has failed', async () => {
+  it('are requested again when the token service has failed', async () => {
     let failures = 3;
     const failing = (input: string, init: RequestInit): Promise<Response> =>
       input.endsWith('/oauth/token') && failures-- > 0
@@ -124,7 +124,7 @@ describe('tokens', () => {
     expect(script.tokens).toBe(1);
   });
 
-  it('that nobody gives are told in the words of OAuth', async () => {
+  it('that are refused are reported with the OAuth error', async () => {
     const answer = (): Promise<Response> =>
       Promise.resolve(Response.json({ error: 'invalid_client', error_description: 'no such client' }, { status: 401 }));
     const error = await thrown(client({ fetch: answer }).orders.accept({ body: ORDER }));
@@ -146,7 +146,7 @@ describe('repeats', () => {
     expect(script.seen.every(({ headers }) => headers['idempotency-key'] === undefined)).toBe(true);
   });
 
-  it('carry one key where there is no externalId', async () => {
+  it('carry one key if there is no externalId', async () => {
     script.answers.push(hangUp, json(200, {}), json(200, {}));
     const hezong = client();
     const [first, second] = [
@@ -160,7 +160,7 @@ describe('repeats', () => {
     expect(keys[2]).not.toBe(keys[0]);
   });
 
-  it('leave a key of the caller alone', async () => {
+  it('do not change a key of the caller', async () => {
     script.answers.push(json(201, {}));
     await client().quotes.ask({
       body: { memberRef: 'mb_1', currency: 'CNY', basketTotal: 100, points: 10 },
@@ -176,7 +176,7 @@ describe('repeats', () => {
     expect(performance.now() - started).toBeGreaterThan(190);
   });
 
-  it('are given up when the server asks for too long', async () => {
+  it('stop when the server asks for too long a wait', async () => {
     script.answers.push(refuse(429, 'rate_limited', true, { 'retry-after': '3600' }));
     expect(await thrown(client().orders.accept({ body: ORDER }))).toMatchObject({
       code: 'rate_limited',
@@ -197,7 +197,7 @@ describe('repeats', () => {
     expect(script.seen).toHaveLength(6);
   });
 
-  it('go on for as long as the caller has patience', async () => {
+  it('continue until the caller’s time limit', async () => {
     script.answers.push(...Array.from({ length: 8 }, () => hangUp), json(201, ACCEPTED));
     const hezong = client({ retries: { attempts: Infinity, patienceMs: 5_000, baseMs: 1, maxMs: 10 } });
     expect(await hezong.orders.accept({ body: ORDER })).toEqual(ACCEPTED);
@@ -211,7 +211,7 @@ describe('repeats', () => {
     expect(script.answers.length).toBeGreaterThan(0);
   });
 
-  it('are none where the server keeps no key', async () => {
+  it('are not made if the server keeps no key', async () => {
     script.answers.push(hangUp, json(201, {}));
     const path = { slug: 'aurora', clientId: 'cl_1' };
     expect(await thrown(client().clients.addSecret({ path }))).toBeInstanceOf(HezongUnreachable);
@@ -219,7 +219,7 @@ describe('repeats', () => {
     expect(script.seen[0]?.headers['idempotency-key']).toBeUndefined();
   });
 
-  it('are made without a key when the caller says that they do no harm', async () => {
+  it('are made without a key if the caller declares them harmless', async () => {
     script.answers.push(hangUp, refuse(503, 'unavailable', true), json(200, {}));
     const body = { now: '2026-03-02T08:00:00+08:00' };
     expect(await client().testClock.set({ body, meta: { repeatable: true } })).toEqual({});
@@ -227,7 +227,7 @@ describe('repeats', () => {
     expect(script.seen.every(({ headers }) => headers['idempotency-key'] === undefined)).toBe(true);
   });
 
-  it('are none after a refusal that stands', async () => {
+  it('are not made after a final refusal', async () => {
     script.answers.push(refuse(422, 'points_insufficient', false));
     const error = await thrown(client().orders.accept({ body: ORDER }));
     expect(error).toBeInstanceOf(HezongProblem);
@@ -240,12 +240,12 @@ describe('repeats', () => {
     });
   });
 
-  it('start anew for an attempt that took too long', async () => {
+  it('replace an attempt that took too long', async () => {
     script.answers.push(() => undefined, json(201, ACCEPTED));
     expect(await client().orders.accept({ body: ORDER, meta: { timeoutMs: 100 } })).toEqual(ACCEPTED);
   });
 
-  it('stop when the caller does', async () => {
+  it('stop when the caller aborts', async () => {
     const stop = new AbortController();
     script.answers.push((reply, seen) => {
       refuse(503, 'unavailable', true, { 'retry-after': '5' })(reply, seen);
@@ -259,7 +259,7 @@ describe('repeats', () => {
 });
 
 describe('answers', () => {
-  it('come page by page', async () => {
+  it('are read page by page', async () => {
     script.answers.push(
       json(200, { data: [{ id: 'ln_1' }, { id: 'ln_2' }], page: { after: 'c1', more: true } }),
       json(200, { data: [{ id: 'ln_3' }], page: { after: null, more: false } }),
@@ -278,7 +278,7 @@ describe('answers', () => {
     ]);
   });
 
-  it('that are no problem document are told by their status', async () => {
+  it('that are not problem documents are reported by status', async () => {
     script.answers.push((reply) => reply.writeHead(404, { 'content-type': 'text/html' }).end('<h1>proxy</h1>'));
     expect(await thrown(client().orders.find({ path: { externalId: 'A-1' } }))).toMatchObject({
       code: 'answer_unexpected',

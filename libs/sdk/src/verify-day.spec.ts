@@ -15,7 +15,7 @@ const leg = (salt: string, amount: number): ShownLeg => ({
 const text = (salt: string, amount: number): string =>
   `leaf:{"amount":${amount},"currency":"CNY","day":"2026-03-02","party":"contributor","payee":"alliance","postedAt":"2026-03-02T00:00:00Z","salt":"${salt}"}`;
 
-it('hashes leaves and nodes apart, in the order of the leaves’ hashes, and lets a lone node move up', async () => {
+it('hashes leaves and nodes differently, in the order of the leaves’ hashes, and moves a lone node up', async () => {
   const [a = '', b = '', c = ''] = [sha(text('a1', 1)), sha(text('b2', -2)), sha(text('c3', 3))].sort();
   expect(await rootOfLegs([leg('c3', 3), leg('a1', 1), leg('b2', -2)])).toBe(
     `sha256:${sha(`node:${sha(`node:${a}${b}`)}${c}`)}`,
@@ -24,7 +24,7 @@ it('hashes leaves and nodes apart, in the order of the leaves’ hashes, and let
   expect(await rootOfLegs([])).toBeNull();
 });
 
-it('leaves out what is no part of the leaf', async () => {
+it('omits fields that are not part of the leaf', async () => {
   const shown = { ...leg('a1', 1), id: 'lg_A', entryId: 'ce_1', reverses: null };
   expect(await rootOfLegs([shown])).toBe(await rootOfLegs([leg('a1', 1)]));
 });

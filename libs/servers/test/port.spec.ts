@@ -18,7 +18,7 @@ const knock = (port: number): Promise<string> =>
   });
 
 describe('a free port', () => {
-  it('is given once by all processes together while they live', async () => {
+  it('is given to one process only, while that process lives', async () => {
     const place = mkdtempSync(join(tmpdir(), 'hezong-ports-'));
     const children: ChildProcess[] = [];
     try {
@@ -51,7 +51,7 @@ describe('a free port', () => {
     }
   });
 
-  it('is not one on which somebody listens, and can be listened on', async () => {
+  it('has no listener, and can be listened on', async () => {
     const doors = await Promise.all(Array.from({ length: 60 }, async () => openDoor(await freePort())));
     const ports = doors.map(portOf);
     expect(new Set(ports).size).toBe(60);
@@ -62,7 +62,7 @@ describe('a free port', () => {
 });
 
 describe('a door', () => {
-  it('keeps its port from everybody else, and turns away who comes early', async () => {
+  it('keeps its port from everyone else, and refuses early connections', async () => {
     const door = await openDoor();
     const port = portOf(door);
     await expect(openDoor(port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
@@ -73,7 +73,7 @@ describe('a door', () => {
 });
 
 describe('a server on a free port', () => {
-  it('is started on another when a stranger was faster, and not when the port was asked for', async () => {
+  it('is started on another port if a stranger was faster, but not if the port was requested', async () => {
     const tried: number[] = [];
     const start = (port: number): Promise<string> => {
       tried.push(port);
@@ -87,7 +87,7 @@ describe('a server on a free port', () => {
     expect(tried).toEqual([4_711]);
   });
 
-  it('fails at once for another reason, and in the end when every port is taken', async () => {
+  it('fails immediately for another reason, and finally when every port is taken', async () => {
     await expect(onFreePort(undefined, () => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
     let tries = 0;
     const taken = (): Promise<never> => {

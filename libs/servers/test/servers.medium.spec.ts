@@ -4,7 +4,7 @@ import { openDoor, portOf, startKafka, startPostgres } from '../src/index.js';
 
 const SMALL = { sharedBuffers: '16MB', settings: { max_wal_size: '128MB', min_wal_size: '64MB' } };
 
-it('PostgreSQL: several started at once are each their own', async () => {
+it('PostgreSQL: several servers started together are separate', async () => {
   const servers = await Promise.all(Array.from({ length: 3 }, () => startPostgres(SMALL)));
   try {
     expect(new Set(servers.map(({ port }) => port)).size).toBe(3);
@@ -22,14 +22,14 @@ it('PostgreSQL: several started at once are each their own', async () => {
 });
 
 // startPostgres and startKafka recognize a taken port by these messages
-it('PostgreSQL says that its address is in use', async () => {
+it('PostgreSQL reports that its address is in use', async () => {
   const stranger = await openDoor();
   await expect(startPostgres({ ...SMALL, port: portOf(stranger) })).rejects.toThrow(/address already in use/i);
   stranger.close();
 });
 
 if (brokersUnderTest().includes('kafka')) {
-  it('Kafka says that its address is in use, and never takes the broker that answers there for its own', async () => {
+  it('Kafka reports that its address is in use, and never mistakes the broker there for its own', async () => {
     const stranger = await startKafka();
     try {
       await expect(startKafka({ port: stranger.port })).rejects.toThrow(/address already in use/i);

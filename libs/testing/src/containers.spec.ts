@@ -115,7 +115,7 @@ async function made(): Promise<Made> {
 }
 
 describe('containers of a test run', () => {
-  it('run what docker-compose.yml runs', async () => {
+  it('run the images of docker-compose.yml', async () => {
     expect((await made()).Image).toBe(imageOf('postgres'));
     expect([imageOf('postgres'), imageOf('kafka')]).toEqual([
       expect.stringMatching(/^postgres:18/),
@@ -123,14 +123,14 @@ describe('containers of a test run', () => {
     ]);
   });
 
-  it('go with the run when they did not start', async () => {
+  it('are removed with the run if they did not start', async () => {
     await made();
     expect(await sweep()).toEqual({ code: 0, output: '' });
     expect(engine.containers).toEqual([]);
     expect(existsSync(state)).toBe(false);
   });
 
-  it('go with the run while they run; those of another run stay', async () => {
+  it('are removed with the run while they run; those of another run stay', async () => {
     (await made()).running = true;
     const other = { ...(await made()), Id: 'other', Labels: { 'hezong.test-run': 'another' }, running: true };
     engine.containers.push(other);
@@ -139,7 +139,7 @@ describe('containers of a test run', () => {
     expect(engine.containers).toEqual([other]);
   });
 
-  it('fail the run when one is left behind, in a line each, and all else goes nevertheless', async () => {
+  it('fail the run if any remains, one line each, and all others are removed', async () => {
     engine.stuck.add((await made()).Id);
     await made();
     const { code, output } = await sweep();
@@ -149,7 +149,7 @@ describe('containers of a test run', () => {
     expect(existsSync(state)).toBe(false);
   });
 
-  it('fail the run when the engine is gone', async () => {
+  it('fail the run if the engine is gone', async () => {
     await made();
     await engine.close();
     try {
@@ -161,7 +161,7 @@ describe('containers of a test run', () => {
   });
 });
 
-it('a run whose sweep fails has failed', () => {
+it('fail a run whose sweep fails', () => {
   process.env['HEZONG_TEST_STATE'] = state;
   expect(() => teardown()).not.toThrow();
   expect(existsSync(state)).toBe(false);

@@ -3,7 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { brokersUnderTest, emptyDatabase, testBroker, testServers } from './index.js';
 
 describe('servers of a test run', () => {
-  it('is a real PostgreSQL 18 that keeps its promises about durability', async () => {
+  it('include a real PostgreSQL 18 with its durability settings', async () => {
     const database = await emptyDatabase();
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
@@ -16,13 +16,13 @@ describe('servers of a test run', () => {
     expect(rows[0].version).toBeGreaterThanOrEqual(180_000);
   });
 
-  it('is started once, whoever asks', async () => {
+  it('are started once for all callers', async () => {
     const [one, two] = await Promise.all([testServers().postgres(), testServers().postgres()]);
     expect(two).toEqual(one);
   });
 
   if (brokersUnderTest().includes('kafka')) {
-    it('is a real Kafka that creates no topic by itself', async () => {
+    it('include a real Kafka that creates no topic by itself', async () => {
       const broker = await testBroker('kafka');
       const admin = new Kafka({ brokers: broker.config.kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
       await admin.connect();

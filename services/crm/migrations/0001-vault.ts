@@ -24,10 +24,10 @@ export const vaultTables = defineMigration({
       kind        text not null check (kind in ('phone', 'email')),
       value_enc   bytea not null,
       key_v       smallint not null,
-      -- when and how it was proven to be this person's; an unproven one finds nobody, and many may have it
+      -- when and how the contact point was proven to belong to this person. An unproven one finds nobody; many persons may have it.
       proven_at   timestamptz,
       method      text check ((method is null) = (proven_at is null)),
-      -- proven too, but after another person's: that one is found by it, until it is forgotten
+      -- the row of the person who proved this contact point earlier: it finds that person until that person is forgotten
       behind      uuid references vault.contact_point deferrable initially deferred check (behind is null or proven_at is not null),
       h_v         smallint not null,
       h           bytea not null check (octet_length(h) = 32),
@@ -49,8 +49,9 @@ export const vaultTables = defineMigration({
     );
     create unique index binding_open on vault.binding (person_id) where until is null;
 
-    -- Who left a brand, as keyed hashes of the external id and the contact points it had sent: outlives them, so that a consent from
-    -- before brings nobody back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
+    -- Departures from a brand, as keyed hashes of the member's external id and of the contact points that the brand had sent. The
+    -- hashes outlive these, so that no earlier consent brings the person back. An e-mail address of a member with a phone identifies
+    -- the person only where no phone distinguishes persons.
     create table vault.suppression (
       brand       text not null,
       kind        text not null check (kind in ('phone', 'email', 'external_id')),
@@ -62,14 +63,14 @@ export const vaultTables = defineMigration({
       primary key (brand, kind, h_v, h)
     );
 
-    -- What a brand had sent of an active member before it sent something else, as keyed hashes: is suppressed with the rest when the member
-    -- leaves. Cannot be hashed anew either.
+    -- Contact points that a brand had sent for an active member before it sent others, as keyed hashes. They are suppressed with the
+    -- current ones when the member leaves. They cannot be hashed again either.
     create table vault.former_contact (
       member_ref text not null,
       kind       text not null check (kind in ('phone', 'email')),
       h_v        smallint not null,
       h          bytea not null check (octet_length(h) = 32),
-      -- whether the member had a phone beside it
+      -- whether the member also had a phone
       had_phone  boolean not null,
       primary key (member_ref, kind, h_v, h)
     );

@@ -11,7 +11,7 @@ export const memberTables = defineMigration({
     create table member_link (
       member_ref  text primary key,
       brand       text not null,
-      -- empty once the link has ended: what is left of it then is its keyed hash
+      -- empty once the link has ended; only its keyed hash remains
       external_id text not null,
       key_v       smallint not null,
       key_h       bytea not null check (octet_length(key_h) = 32),
@@ -21,7 +21,7 @@ export const memberTables = defineMigration({
       version     bigint not null,
       phone_id    uuid,
       email_id    uuid,
-      -- whether the brand itself has proven what it sent: what it may be told rests on nothing else
+      -- whether the brand itself has proven what it sent; what the brand may learn depends on nothing else
       phone_proven boolean not null,
       email_proven boolean not null,
       attributes  jsonb not null,
@@ -36,8 +36,8 @@ export const memberTables = defineMigration({
     create unique index member_link_external_id on member_link (brand, external_id) where status = 'active';
     create unique index member_link_person on member_link (brand, person_id) where status = 'active';
     create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
-    -- Whole instead of partial: planned while the table is empty, a look-up by one of these and a scan of any partial index of the
-    -- active links cost the same, and a session keeps the plan it made. A whole index is considered only for its own column.
+    -- Full indexes, not partial ones. On an empty table the planner gives a look-up by one of these columns the same cost as a scan of
+    -- any partial index of the active links, and a session keeps the plan. A full index is considered only for its own column.
     create index member_link_of_person on member_link (person_id);
     create index member_link_phone on member_link (phone_id);
     create index member_link_email on member_link (email_id);
@@ -64,7 +64,7 @@ export const memberTables = defineMigration({
     ${directoryTableSql()}
     ${idempotencyTableSql()}
     ${operatorAuditSql('hezong_crm')}
-    -- what was answered about a member goes when the member goes
+    -- answers about a member are deleted with the member
     create index idempotency_of_member on idempotency ((body->>'memberRef'));
     ${messagingTablesSql()}
   `,

@@ -12,8 +12,8 @@ export const vaultFunctions = defineMigration({
   id: '0003',
   name: 'vault functions',
   up: `
-    -- The row by which a proven contact point finds its person. By one hash after the other: each is a look-up in the unique index,
-    -- whatever the planner believes of the table.
+    -- The row by which a proven contact point finds its person. It tries one hash after the other, so that each is a look-up in the
+    -- unique index, whatever the table's statistics say.
     create function vault.find_held(p_kind text, p_contact jsonb) returns vault.contact_point
     language plpgsql stable set search_path = '' as $$
     declare
@@ -30,8 +30,8 @@ export const vaultFunctions = defineMigration({
       return null;
     end $$;
 
-    -- Writes one row of the person's whether or not there was one: neither the answer nor its time tells which. The caller holds the
-    -- lock of the contact point.
+    -- Writes one row of the person whether or not one existed, so neither the answer nor its duration reveals that. The caller holds
+    -- the lock of the contact point.
     create function vault.keep_contact(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
     language plpgsql set search_path = '' as $$
     declare
@@ -40,7 +40,8 @@ export const vaultFunctions = defineMigration({
       v_held uuid;
       v_id uuid;
     begin
-      -- who leaves meanwhile takes no lock of contact points: what is held by another must stay until this row stands behind it
+      -- A member who leaves meanwhile takes no lock on contact points: the row of the other person must stay until this row refers to
+      -- it.
       loop
         v_held := (vault.find_held(p_kind, p_contact)).contact_id;
         exit when v_held is null;
@@ -65,7 +66,7 @@ export const vaultFunctions = defineMigration({
       return v_id;
     end $$;
 
-    -- All proven rows of the contact point of a proven row; none for an unproven one.
+    -- All proven rows of the contact point of a proven row; none for an unproven row.
     create function vault.alike(p_contact_id uuid) returns uuid[]
     language plpgsql stable set search_path = '' as $$
     declare v_held uuid;
@@ -76,9 +77,9 @@ export const vaultFunctions = defineMigration({
       return v_held || array(select c.contact_id from vault.contact_point c where c.behind = v_held);
     end $$;
 
-    -- Another active member of a brand for whom the brand has proven the same contact point; the phone tells people apart. Rests on
-    -- what the brand itself sent and on nothing else. Every look-up has one index only that fits: a brand's members are many, so its
-    -- name and the status are compared in a way that no index answers.
+    -- Another active member of a brand for whom the brand has proven the same contact point; the phone distinguishes persons. It
+    -- depends only on what the brand itself sent. For each look-up exactly one index fits: a brand has many members, so the brand and
+    -- the status are compared in a form that no index supports.
     create function vault.duplicate_of(
       p_brand text, p_but text, p_has_phone boolean, p_phone_id uuid, p_email_id uuid, out member_ref text, out external_id text)
     language plpgsql stable security definer set search_path = '' as $$
@@ -100,9 +101,9 @@ export const vaultFunctions = defineMigration({
        limit 1;
     end $$;
 
-    -- Finds or makes the person whom a brand contributes, keeps the contact points and the binding. The caller holds the locks of
-    -- the contact points. Nothing is written when a contact point already belongs to a member of this brand (known_ref), or when it
-    -- was withdrawn there after the consent was given (withdrawn).
+    -- Finds or creates the person whom a brand contributes, and stores the contact points and the binding. The caller holds the locks
+    -- of the contact points. It writes nothing if a contact point already belongs to a member of this brand (known_ref), or was
+    -- withdrawn there after the consent was given (withdrawn).
     create function vault.admit(
       p_brand text, p_join_at timestamptz, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid,
       p_evidence uuid, p_at timestamptz,
@@ -121,11 +122,11 @@ export const vaultFunctions = defineMigration({
       select t.member_ref, t.external_id into known_ref, known_external_id
         from vault.duplicate_of(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
       if known_ref is not null then return; end if;
-      -- looked at after that: a member who just left is then here
+      -- checked after the duplicates: a member who has just left is found here
       withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);
       if withdrawn then return; end if;
 
-      -- the phone decides before the e-mail; someone already linked here is another member in the brand's eyes and stays so
+      -- The phone takes precedence over the e-mail. A person already linked here is another member to the brand and remains so.
       v_candidate := coalesce(v_phone.person_id, v_email.person_id);
       if exists (select from public.member_link l
                   where l.person_id = v_candidate and l.ended_at is null and l.brand is not distinct from p_brand) then
@@ -146,7 +147,7 @@ export const vaultFunctions = defineMigration({
       returning b.contributor_brand, b.since into contributor, bound_since;
     end $$;
 
-    -- A contact point of a known person. One that another person holds stays with that person: people are never merged.
+    -- Adds a contact point to a known person. One that another person holds stays with that person: persons are never merged.
     create function vault.attach(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
     language plpgsql security definer set search_path = '' as $$
     begin
@@ -154,7 +155,7 @@ export const vaultFunctions = defineMigration({
       return vault.keep_contact(p_kind, p_contact, p_person, p_at);
     end $$;
 
-    -- Deletes a contact point. Of those who had proven it too, the first holds it from now on.
+    -- Deletes a contact point. If other persons have proven it too, the first of them holds it from now on.
     create function vault.forget(p_contact_id uuid) returns void
     language plpgsql set search_path = '' as $$
     declare v_heir uuid;
@@ -169,11 +170,11 @@ export const vaultFunctions = defineMigration({
       update vault.contact_point set behind = v_heir where behind = p_contact_id;
     end $$;
 
-    -- Forgets a contact point of a person once no link uses it any more.
+    -- Forgets a contact point of a person when no link uses it any more.
     create function vault.release(p_contact_id uuid, p_person uuid) returns void
     language plpgsql set search_path = '' as $$
     begin
-      -- a call that is about to use it holds this row; what it did is visible to the next statement
+      -- A call that is about to use it holds this row; the next statement sees what that call did.
       perform from vault.contact_point where contact_id = p_contact_id and person_id = p_person for update;
       if not found
          or exists (select from public.member_link l where l.phone_id = p_contact_id and l.ended_at is null)
@@ -183,7 +184,7 @@ export const vaultFunctions = defineMigration({
       perform vault.forget(p_contact_id);
     end $$;
 
-    -- After a brand sent another contact point for a member, or took it back: the one before is kept as what it may be known by, and
+    -- Called after a brand sent another contact point for a member, or withdrew one. The former one is recorded as a hash, and
     -- forgotten unless another link uses it.
     create function vault.replaced(p_member_ref text, p_contact_id uuid, p_person uuid, p_had_phone boolean) returns void
     language plpgsql security definer set search_path = '' as $$
@@ -195,7 +196,7 @@ export const vaultFunctions = defineMigration({
       perform vault.release(p_contact_id, p_person);
     end $$;
 
-    -- Until when consents no longer bring something to a brand, by its hashes; null when always.
+    -- Consents given up to this instant no longer admit these hashes to a brand; null if none is suppressed.
     create function vault.suppressed_until(p_brand text, p_kind text, p_hashes jsonb, p_has_phone boolean) returns timestamptz
     language plpgsql stable security definer set search_path = '' as $$
     declare
@@ -212,15 +213,16 @@ export const vaultFunctions = defineMigration({
       return v_until;
     end $$;
 
-    -- The same of contact points: of both, the later.
+    -- The same for a phone and an e-mail address: the later of both.
     create function vault.withdrawn_until(p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb) returns timestamptz
     language sql stable security definer set search_path = '' as $$
       select greatest(vault.suppressed_until(p_brand, 'phone', p_phone->'hashes', p_has_phone),
                       vault.suppressed_until(p_brand, 'email', p_email->'hashes', p_has_phone))
     $$;
 
-    -- After a link of the person ended: all that the brand had ever sent for it is suppressed there from p_since on, and forgotten unless
-    -- another link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
+    -- Called after a link of the person ended. Everything that the brand ever sent for the member is suppressed there from p_since on,
+    -- and forgotten unless another link uses it. With the last link all contact points and the binding are removed, and the wallet
+    -- becomes an orphan. Returns what is now suppressed.
     create function vault.leave(
       p_person uuid, p_brand text, p_member_ref text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
     returns table (kind text, h_v smallint, h bytea, since timestamptz, had_phone boolean)
@@ -257,8 +259,8 @@ export const vaultFunctions = defineMigration({
       update vault.person set status = 'unlinked' where person_id = p_person;
     end $$;
 
-    -- Takes suppressions in that were told before, and answers the active links that they end: those of external ids with a consent from
-    -- before. There are none but in a database that was restored from before somebody left.
+    -- Imports suppressions that were published earlier, and returns the active links that they end: those whose external id has an
+    -- earlier consent. There are such links only in a database restored to a time before someone left.
     create function vault.suppress(p_told jsonb) returns table (member_ref text, since timestamptz)
     language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
     #variable_conflict use_column
@@ -285,15 +287,16 @@ export const vaultFunctions = defineMigration({
          order by l.member_ref;
     end $$;
 
-    -- How many suppressions, and hashes that become one when a member leaves, are under none of these peppers: nobody could find them.
+    -- Number of suppressions, and of hashes that become suppressions when a member leaves, under none of these peppers. They cannot be
+    -- found.
     create function vault.suppressions_lost(p_versions smallint[]) returns bigint
     language sql stable security definer set search_path = '' as $$
       select (select count(*) from vault.suppression where h_v <> all (p_versions))
            + (select count(*) from vault.former_contact where h_v <> all (p_versions))
     $$;
 
-    -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on. What is
-    -- sealed leaves the vault for a new seal alone, and by a role that the running service does not have.
+    -- Key rotation: contact points not yet under the current pepper and key, in order, so that an interrupted run can continue. A
+    -- sealed value leaves the vault only to be sealed again, and only for a role that the running service does not have.
     create function vault.contacts_to_rotate(p_h_v smallint, p_key_v smallint, p_after uuid, p_limit integer)
     returns table (contact_id uuid, kind text, value_enc bytea, key_v smallint)
     language sql stable security definer set search_path = '' as $$
@@ -308,7 +311,7 @@ export const vaultFunctions = defineMigration({
        where contact_id = p_contact_id returning true
     $$;
 
-    -- What must be zero, always.
+    -- Checks whose result must always be zero.
     create function vault.audit() returns table (name text, measured bigint)
     language sql stable security definer set search_path = '' as $$
       select 'active links whose person is missing, unlinked or has another wallet', count(*)

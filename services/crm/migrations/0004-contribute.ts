@@ -9,9 +9,9 @@ export const contributeFunction = defineMigration({
   id: '0004',
   name: 'contribute in batches',
   up: `
-    -- outcome: made | repeated | conflict | erased | withdrawn | duplicate (then member_ref, external_id are the other member's). A duplicate
-    -- of an item that another call makes first fails the whole call with HZ001. Every statement in it is a look-up by key, so a plan that was made
-    -- while the tables were small must not be a scan that outlives that.
+    -- outcome: made | repeated | conflict | erased | withdrawn | duplicate (then member_ref and external_id are those of the other
+    -- member). If another call creates the same member first, the whole call fails with HZ001. Every statement in it is a look-up by
+    -- key, so that no plan made while the tables were small is a scan later.
     create function contribute(p_locks bigint[], p_items jsonb, p_at timestamptz)
     returns table (n integer, outcome text, member_ref text, external_id text, wallet_id uuid, created_at timestamptz,
                    contributor text, bound_since timestamptz)
@@ -49,7 +49,7 @@ export const contributeFunction = defineMigration({
           continue;
         end if;
 
-        -- the id is the brand's forever, with one way to use it again: who left comes back with a consent given since
+        -- The id belongs to the brand forever. It can be used again only for a member who left and has given consent since.
         if v.join_at <= vault.suppressed_until(v.brand, 'external_id', v.keys, false) then
           outcome := 'erased';
           return next;

@@ -32,10 +32,10 @@ create table vault.contact_point (
   kind text not null check (kind in ('phone', 'email')),
   value_enc bytea not null,
   key_v smallint not null,
-  -- when and how it was proven to be this person's; an unproven one finds nobody, and many may have it
+  -- when and how the contact point was proven to belong to this person. An unproven one finds nobody; many persons may have it.
   proven_at timestamptz,
   method text,
-  -- proven too, but after another person's: that one is found by it, until it is forgotten
+  -- the row of the person who proved this contact point earlier: it finds that person until that person is forgotten
   behind uuid references vault.contact_point(contact_id) deferrable initially deferred,
   h_v smallint not null,
   h bytea not null check (octet_length(h) = 32),
@@ -66,8 +66,9 @@ alter table vault.binding enable row level security, force row level security;
 create policy vault_binding_network on vault.binding using (current_setting('hezong.brand', true) = '*');
 revoke all on vault.binding from hezong_crm;
 
--- Who left a brand, as keyed hashes of the external id and the contact points it had sent: outlives them, so that a consent from
--- before brings nobody back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
+-- Departures from a brand, as keyed hashes of the member's external id and of the contact points that the brand had sent. The
+-- hashes outlive these, so that no earlier consent brings the person back. An e-mail address of a member with a phone identifies
+-- the person only where no phone distinguishes persons.
 create table vault.suppression (
   brand text not null,
   kind text not null check (kind in ('phone', 'email', 'external_id')),
@@ -82,14 +83,14 @@ alter table vault.suppression enable row level security, force row level securit
 create policy vault_suppression_network on vault.suppression using (current_setting('hezong.brand', true) = '*');
 revoke all on vault.suppression from hezong_crm;
 
--- What a brand had sent of an active member before it sent something else, as keyed hashes: is suppressed with the rest when the member
--- leaves. Cannot be hashed anew either.
+-- Contact points that a brand had sent for an active member before it sent others, as keyed hashes. They are suppressed with the
+-- current ones when the member leaves. They cannot be hashed again either.
 create table vault.former_contact (
   member_ref text not null,
   kind text not null check (kind in ('phone', 'email')),
   h_v smallint not null,
   h bytea not null check (octet_length(h) = 32),
-  -- whether the member had a phone beside it
+  -- whether the member also had a phone
   had_phone boolean not null,
   primary key (member_ref, kind, h_v, h)
 );
@@ -100,7 +101,7 @@ revoke all on vault.former_contact from hezong_crm;
 create table member_link (
   member_ref text primary key,
   brand text not null,
-  -- empty once the link has ended: what is left of it then is its keyed hash
+  -- empty once the link has ended; only its keyed hash remains
   external_id text not null,
   key_v smallint not null,
   key_h bytea not null check (octet_length(key_h) = 32),
@@ -110,7 +111,7 @@ create table member_link (
   version bigint not null,
   phone_id uuid,
   email_id uuid,
-  -- whether the brand itself has proven what it sent: what it may be told rests on nothing else
+  -- whether the brand itself has proven what it sent; what the brand may learn depends on nothing else
   phone_proven boolean not null,
   email_proven boolean not null,
   attributes jsonb not null,
@@ -125,8 +126,8 @@ create table member_link (
 create unique index member_link_external_id on member_link (brand, external_id) where status = 'active';
 create unique index member_link_person on member_link (brand, person_id) where status = 'active';
 create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
--- Whole instead of partial: planned while the table is empty, a look-up by one of these and a scan of any partial index of the
--- active links cost the same, and a session keeps the plan it made. A whole index is considered only for its own column.
+-- Full indexes, not partial ones. On an empty table the planner gives a look-up by one of these columns the same cost as a scan of
+-- any partial index of the active links, and a session keeps the plan. A full index is considered only for its own column.
 create index member_link_of_person on member_link (person_id);
 create index member_link_phone on member_link (phone_id);
 create index member_link_email on member_link (email_id);
@@ -227,7 +228,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -253,7 +254,7 @@ create table idempotency (
   primary key (brand, kind, scope, key)
 );
 create index idempotency_pruning on idempotency (created_at) where kind = 'transport';
--- what was answered about a member goes when the member goes
+-- answers about a member are deleted with the member
 create index idempotency_of_member on idempotency ((body ->> 'memberRef'));
 alter table idempotency enable row level security, force row level security;
 create policy idempotency_brand on idempotency
@@ -263,16 +264,16 @@ grant select, insert, update, delete on idempotency to hezong_crm;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

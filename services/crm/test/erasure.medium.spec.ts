@@ -40,7 +40,7 @@ const walletOf = async (ref: string): Promise<string> =>
   (await rig.internal(`/internal/v1/links?refs=${ref}`)).body[0].walletId;
 
 describe('an erased member', () => {
-  it('does not return by a consent from before, under any externalId', async () => {
+  it('does not return by an earlier consent, under any externalId', async () => {
     const phone = newPhone();
     await erase('aurora', await join('aurora', newId(), { phone }));
     const before = await members('aurora');
@@ -53,7 +53,7 @@ describe('an erased member', () => {
     expect(await members('aurora')).toBe(before);
   });
 
-  it('returns as somebody new by a consent given since', async () => {
+  it('returns as a new person by a consent given since', async () => {
     const phone = newPhone();
     const first = await join('aurora', newId(), { phone });
     const wallet = await walletOf(first);
@@ -62,7 +62,7 @@ describe('an erased member', () => {
     expect(await walletOf(back)).not.toBe(wallet);
   });
 
-  it('is told of when the call that made it is repeated, with or without a key', async () => {
+  it('is reported when the call that created it is repeated, with or without a key', async () => {
     const [phone, plain, keyed] = [newPhone(), newId(), newId()];
     const other = newPhone();
     const one = await join('aurora', plain, { phone });
@@ -79,7 +79,7 @@ describe('an erased member', () => {
     }
   });
 
-  it('leaves nothing of its externalId, its attributes or its contact points', async () => {
+  it('leaves no trace of its externalId, attributes or contact points', async () => {
     const id = 'canary-nightjar-17';
     const [phone, key] = [newPhone(), { 'idempotency-key': 'e-3' }];
     const answer = await post('aurora', id, { phone, attributes: { note: 'canary-perch' } }, key);
@@ -98,13 +98,13 @@ describe('an erased member', () => {
     }
   });
 
-  it('at one brand says nothing to another', async () => {
+  it('at one brand reveals nothing to another', async () => {
     const phone = newPhone();
     await erase('aurora', await join('aurora', newId(), { phone }));
     expect((await post('birch', newId(), { phone })).status).toBe(201);
   });
 
-  it('does not return by the change of another member', async () => {
+  it('does not return when another member is changed', async () => {
     const phone = newPhone();
     await erase('aurora', await join('aurora', newId(), { phone }));
     const path = `/v1/members/${await join('aurora', newId(), { phone: newPhone() })}`;
@@ -116,13 +116,13 @@ describe('an erased member', () => {
   });
 });
 
-describe('a contact point that was replaced before the end', () => {
+describe('a contact point that was replaced before the member left', () => {
   const change = async (ref: string, body: object): Promise<void> => {
     const answer = await rig.asBrand('aurora', 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
     expect(answer.status).toBe(200);
   };
 
-  it('brings nobody back either, and stays open to others until then', async () => {
+  it('brings nobody back either, and is open to others until then', async () => {
     const phones = [newPhone(), newPhone(), newPhone()] as const;
     const emails = ['linnet1@example.cn', 'linnet2@example.cn'] as const;
     const ref = await join('aurora', newId(), { phone: phones[0], email: emails[0] });
@@ -149,7 +149,7 @@ describe('a contact point that was replaced before the end', () => {
     expect((await post('aurora', newId(), { phone: phones[0], ...joined(new Date().toISOString()) })).status).toBe(201);
   });
 
-  it('is looked at as it was sent: an e-mail without a phone stops a member with one too', async () => {
+  it('counts as it was sent: an e-mail sent without a phone also stops a member with a phone', async () => {
     const [alone, beside] = ['siskin1@example.cn', 'siskin2@example.cn'];
     const ref = await join('aurora', newId(), { email: alone });
     await change(ref, { phone: newPhone(), email: beside });
@@ -162,7 +162,7 @@ describe('a contact point that was replaced before the end', () => {
     expect((await post('aurora', newId(), { phone: newPhone(), email: beside })).status).toBe(201);
   });
 
-  it('is sought under its pepper as long as the member is there', async () => {
+  it('is found under its pepper while the member exists', async () => {
     const ref = await join('aurora', newId(), { phone: newPhone() });
     await change(ref, { phone: newPhone() });
     const lost = (): Promise<unknown[]> =>
@@ -178,8 +178,8 @@ describe('a contact point that was replaced before the end', () => {
   });
 });
 
-describe('an e-mail in another spelling of its domain', () => {
-  it('is the same one, known and withdrawn', async () => {
+describe('an e-mail address in another spelling of its domain', () => {
+  it('is the same address, both known and withdrawn', async () => {
     const email = 'dunlin@example.cn';
     const ref = await join('aurora', newId(), { email });
     await erase('aurora', ref);
@@ -195,7 +195,7 @@ describe('a withdrawn join_pool', () => {
     expect((await rig.asBrand('aurora', 'POST', `/v1/members/${ref}/consents`, word)).status).toBe(201);
   };
 
-  it('wins over consents up to its time, and not over later ones', async () => {
+  it('overrides consents up to its time, and no later ones', async () => {
     const [phone, id] = [newPhone(), newId()];
     await withdraw(await join('aurora', id, { phone }), '2026-03-05T09:00:00Z');
     for (const at of [OLD, '2026-03-04T23:59:59Z', '2026-03-05T09:00:00Z']) {
@@ -205,7 +205,7 @@ describe('a withdrawn join_pool', () => {
     expect((await post('aurora', id, { phone, ...joined('2026-03-05T09:00:01Z') })).status).toBe(201);
   });
 
-  it('by one who came with an e-mail alone stops that e-mail, and nobody whose phone tells them apart', async () => {
+  it('of a member with an e-mail alone stops that e-mail, and nobody whom a phone distinguishes', async () => {
     const email = 'family9@example.cn';
     await withdraw(await join('aurora', newId(), { email }), '2026-03-05T09:00:00Z');
     expect(verdict(await post('aurora', newId(), { email: ' FAMILY9@example.cn' }))).toEqual([
@@ -221,12 +221,12 @@ describe('a withdrawn join_pool', () => {
   });
 });
 
-describe('a database restored from before somebody left', () => {
+describe('a database restored to a time before someone left', () => {
   const fresh = (): object => joined(new Date().toISOString());
   const active = async (ref: string): Promise<boolean> =>
     (await rig.asBrand('aurora', 'GET', `/v1/members/${ref}`)).status === 200;
 
-  it('hears again of all who left, and of nobody else', async () => {
+  it('receives all departures again, and no others', async () => {
     const stayed = { id: newId(), phone: newPhone() };
     const left = { id: newId(), phone: newPhone() };
     const unknown = { id: newId(), phone: newPhone() };
@@ -267,7 +267,7 @@ describe('a database restored from before somebody left', () => {
     }
   });
 
-  it('is told by nothing that says who it was', async () => {
+  it('receives nothing that identifies them', async () => {
     const [id, phone, email] = ['canary-plover-3', newPhone(), 'canary-plover@example.cn'];
     await erase('aurora', await join('aurora', id, { phone, email }));
     const rows = await rig.sql<{ key: string; text: string }>(

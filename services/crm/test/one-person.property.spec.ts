@@ -24,7 +24,7 @@ const walletsOf = async (refs: string[]): Promise<Set<string>> =>
 
 let run = 0;
 
-it('makes one person of 50 parallel calls about one new phone, from many brands', async () => {
+it('creates one person from 50 parallel calls about one new phone, from many brands', async () => {
   const slugs = Array.from({ length: 50 }, (_, i) => `brand-${i}`);
   for (const slug of slugs) await rig.brand(slug);
   for (let round = 0; round < 4; round += 1) {
@@ -45,7 +45,7 @@ it('gives 50 parallel repeats of one call one effect', async () => {
   expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === null)).toHaveLength(1);
 }, 120_000);
 
-it('keeps every rule of people under any parallel mixture of contributions, changes and ends', async () => {
+it('keeps every rule about persons under any parallel mixture of contributions, changes and departures', async () => {
   const pick = fc.option(fc.integer({ min: 0, max: 3 }), { nil: null });
   const act = fc.record({
     brand: fc.constantFrom(...BRANDS),

@@ -33,7 +33,7 @@ async function dump(url: string): Promise<string> {
   }
 }
 
-it('lets no contact point out: not into logs, events, tables, answers or errors', async () => {
+it('lets no contact point into logs, events, tables, answers or errors', async () => {
   const phone = '+8613977755533';
   const email = 'canary.nightjar@secret-perch.cn';
   // in any spelling, and the digits without separators
@@ -92,7 +92,7 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
   }
 });
 
-it('answers alike for a known and an unknown person: bytes, and time by and large', async () => {
+it('answers a known and an unknown person with the same bytes, in roughly the same time', async () => {
   const samples = 60;
   const known: number[] = [];
   const unknown: number[] = [];
@@ -132,7 +132,7 @@ it('answers alike for a known and an unknown person: bytes, and time by and larg
   expect(ratio).toBeLessThan(1.4);
 }, 120_000);
 
-describe('the database keeps the walls', () => {
+describe('access to the database', () => {
   const as = async <T>(context: string | null, sql: string): Promise<T[]> => {
     const client = new pg.Client({ connectionString: rig.database.databaseUrl });
     await client.connect();
@@ -146,7 +146,7 @@ describe('the database keeps the walls', () => {
   };
 
   it.each(['person', 'contact_point', 'binding', 'suppression'])(
-    'the service has no right on vault.%s, in any context',
+    'the service has no right to vault.%s, in any context',
     async (table) => {
       for (const context of [null, 'aurora', '*']) {
         await expect(as(context, `select * from vault.${table}`)).rejects.toThrow('permission denied');
@@ -154,7 +154,7 @@ describe('the database keeps the walls', () => {
     },
   );
 
-  it('shows a brand its own rows and without a context none', async () => {
+  it('a brand sees its own rows, and none without a context', async () => {
     const brands = async (context: string | null): Promise<string[]> =>
       (await as<{ brand: string }>(context, 'select distinct brand from member_link order by 1')).map(
         (row) => row.brand,
@@ -167,7 +167,7 @@ describe('the database keeps the walls', () => {
     ).rejects.toThrow('row-level security');
   });
 
-  it('forces row security on every table with a brand and on the vault', async () => {
+  it('row security is forced on every table with a brand and on the vault', async () => {
     const bare = await rig.sql(
       `select c.oid::regclass as table from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where c.relkind = 'r' and n.nspname in ('public', 'vault')

@@ -8,7 +8,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rig.close(), 60_000);
 
-it('a suspended brand reads, changes and ends none of its members, whatever token it holds, until it is live again', async () => {
+it('a suspended brand cannot read, change or end its members with any token until it is live again', async () => {
   const { memberRef } = (await rig.asBrand('aurora', 'POST', '/v1/members', contribution('s-1', { phone: newPhone() })))
     .body;
   const calls: [string, string, unknown?][] = [

@@ -48,7 +48,7 @@ const get = async (
 };
 
 describe('GET /v1/operator/audit', () => {
-  it.each([1, 4, 5, 50])('is one record of all services, each entry once, by pages of %i', async (limit) => {
+  it.each([1, 4, 5, 50])('is one record of all services, each entry once, in pages of %i', async (limit) => {
     const all: Entry[] = [];
     let after = '';
     for (;;) {
@@ -67,7 +67,7 @@ describe('GET /v1/operator/audit', () => {
     );
   });
 
-  it('hands filters to every service', async () => {
+  it('passes filters to every service', async () => {
     behind.seen.length = 0;
     await get('?client=cl_1&method=POST&path=/v1/operator/payouts&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z');
     const asked = behind.seen.filter(({ url }) => url.startsWith('/internal/v1/audit'));
@@ -84,7 +84,7 @@ describe('GET /v1/operator/audit', () => {
     }
   });
 
-  it('gives no page with a hole, and refuses cursors that are none', async () => {
+  it('returns no incomplete page, and refuses invalid cursors', async () => {
     expect((await get('?after=WzEsIDJd')).status).toBe(400);
     const foreign = Buffer.from('["2026-13-01T00:00:00Z","ledger",1]').toString('base64url');
     expect((await get(`?after=${foreign}`)).status).toBe(400);
@@ -92,7 +92,7 @@ describe('GET /v1/operator/audit', () => {
     expect((await get('')).status).toBe(503);
   });
 
-  it('is the operator’s alone', async () => {
+  it('is for the operator only', async () => {
     const response = await fetch(`${behind.gateway.url}/v1/operator/audit`, {
       headers: { authorization: `Bearer ${await behind.tokens.brand('aurora')}` },
     });

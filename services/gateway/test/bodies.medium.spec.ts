@@ -39,12 +39,12 @@ const inChunks = (bytes: number): ReadableStream =>
     },
   });
 
-describe('a body larger than its route takes', () => {
+describe('a body larger than its route accepts', () => {
   it.each([
     ['/v1/grants', 64 * 1024],
     ['/v1/orders', 512 * 1024],
     ['/v1/operator/brands', 2 * 1024 * 1024],
-  ])('%s: is a final 413 and goes no further', async (path, limit) => {
+  ])('%s: gets a final 413 and is not passed on', async (path, limit) => {
     expect(await post(path, 'x'.repeat(limit))).toEqual([200, undefined]);
     expect(await post(path, inChunks(limit))).toEqual([200, undefined]);
     expect(behind.seen).toHaveLength(2);
@@ -54,7 +54,7 @@ describe('a body larger than its route takes', () => {
     expect(behind.seen).toHaveLength(2);
   });
 
-  it('is kept up to 16 KB of a caller who has proven nothing', async () => {
+  it('is buffered up to 16 KB for an unauthenticated caller', async () => {
     expect(await post('/v1/orders', 'x'.repeat(16_384), 'Bearer x.y.z')).toEqual([200, undefined]);
     expect(await post('/v1/orders', 'x'.repeat(16_385), 'Bearer x.y.z')).toEqual([401, 'token_invalid']);
     expect(await post('/v1/orders', inChunks(16_385), '')).toEqual([401, 'token_invalid']);
@@ -63,7 +63,7 @@ describe('a body larger than its route takes', () => {
   });
 });
 
-it('a body arrives as it was sent, in however many parts', async () => {
+it('a body arrives as it was sent, in any number of parts', async () => {
   const bytes = Buffer.from(Array.from({ length: 60_000 }, (_, i) => 33 + ((i * i) % 90)));
   const parts = new ReadableStream({
     start(controller) {
@@ -77,7 +77,7 @@ it('a body arrives as it was sent, in however many parts', async () => {
   expect(behind.seen.map(({ body }) => body)).toEqual([bytes.toString()]);
 });
 
-describe('bodies under way', () => {
+describe('bodies in transit', () => {
   const MOST_OF_CALLER = 2 * 1024 * 1024;
   const MOST = 3 * 1024 * 1024;
   const ORDER = 520_000;
@@ -120,7 +120,7 @@ describe('bodies under way', () => {
   };
   const whole = (authorization?: string): Promise<unknown[]> => post('/v1/orders', 'x'.repeat(ORDER), authorization);
 
-  it('of one caller are kept up to a limit; more is 429, closed, and nobody else’s concern', async () => {
+  it('of one caller are buffered up to a limit; more gets 429 and is closed, without effect on others', async () => {
     const all = await orders('cl_one', 30);
     await kept(all, ORDER, MOST_OF_CALLER);
     expect(silent(all)).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe('bodies under way', () => {
     expect(await whole(own)).toEqual([200, undefined]);
   });
 
-  it('of all callers are kept up to a limit; whoever holds the most makes room for the others', async () => {
+  it('of all callers are buffered up to a limit; the caller with the most makes room for the others', async () => {
     const all = [...(await orders('cl_a', 10)), ...(await orders('cl_b', 10)), ...(await orders('cl_c', 10))];
     await kept(all, ORDER, MOST);
     expect(silent(all)).toBeGreaterThan(3);
@@ -145,7 +145,7 @@ describe('bodies under way', () => {
     expect(await whole()).toEqual([200, undefined]);
   });
 
-  it('of an address are kept up to the same limit, also where the gateway itself answers', async () => {
+  it('of an address are buffered up to the same limit, even if the gateway itself answers', async () => {
     const all = await halves(200, '/nowhere', 16_384, 'content-type: application/json\r\n');
     await kept(all, 16_384, MOST_OF_CALLER);
     expect(answers(all, 429)).toBe(200 - silent(all));
@@ -163,7 +163,7 @@ describe('bodies under way', () => {
     for (let i = 0; i < 6; i += 1) expect(await whole()).toEqual([200, undefined]);
   });
 
-  it('a refused call whose body ends in time leaves its connection as it was', async () => {
+  it('a refused call whose body ends in time keeps its connection', async () => {
     const [half] = await halves(1, '/v1/orders', 100, `authorization: Bearer ${token}\r\n`);
     const { socket } = half as Half;
     const others = await halves(5, '/v1/orders', ORDER, `authorization: Bearer ${token}\r\n`);
@@ -197,7 +197,7 @@ const huge = (): Behaviour => (_request, response) => {
   response.writeHead(200, { 'content-type': 'text/csv', 'content-length': HUGE.length }).end(HUGE);
 };
 
-it('a call that is sent while a large answer waits to be read disturbs neither', async () => {
+it('a call sent while a large answer waits to be read affects neither', async () => {
   behind.behaviours.set('/v1/cycles/huge', huge());
   const { hostname, port } = new URL(behind.gateway.url);
   const socket = connect(Number(port), hostname).pause();

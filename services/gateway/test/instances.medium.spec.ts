@@ -48,7 +48,7 @@ beforeEach(() => {
 const post = (path: string, body: string): Promise<Response> =>
   fetch(behind.gateway.url + path, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
 
-it('takes the instances in turn, and gives what could not be sent to the next', async () => {
+it('uses the instances in turn, and passes what could not be sent to the next', async () => {
   for (let i = 0; i < 12; i += 1) expect((await post('/v1/orders', `{"n":${i}}`)).status).toBe(200);
   expect(taken.first.length).toBeGreaterThanOrEqual(4);
   expect(taken.second.length).toBeGreaterThanOrEqual(4);
@@ -61,7 +61,7 @@ it('never sends twice what an instance may have done', async () => {
   expect(taken.first.length + taken.second.length).toBe(1);
 });
 
-it('has an operator’s act done by an instance that can be reached', async () => {
+it('sends an operator’s act to an instance that can be reached', async () => {
   const response = await fetch(`${behind.gateway.url}/v1/operator/parked/ledger/1/retry`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await behind.tokens.operator()}` },

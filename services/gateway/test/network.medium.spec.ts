@@ -42,7 +42,7 @@ const get = async (path: string, token?: string): Promise<Response> =>
   fetch(behind.gateway.url + path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
 
 describe('GET /v1/operator/invariants', () => {
-  it('merges what all services say, as of the alliance’s clock', async () => {
+  it('merges the reports of all services, as of the alliance’s clock', async () => {
     const response = await get('/v1/operator/invariants', await behind.tokens.operator());
     expect(response.status).toBe(200);
     const report = (await response.json()) as { checks: { name: string }[]; lag: unknown[] };
@@ -51,7 +51,7 @@ describe('GET /v1/operator/invariants', () => {
     expect(report.lag).toContainEqual({ consumer: 'relay:ledger.outbox', events: 0 });
   });
 
-  it('asks all for what is due, then for the backlog, then for the lag, and all of it twice before it calls the network settled', async () => {
+  it('asks all services for due work, then for the backlog, then for the lag, all twice, before it reports the network as settled', async () => {
     behind.seen.length = 0;
     await get('/v1/operator/invariants', await behind.tokens.operator());
     const asked = behind.seen.map((s) => s.url.replace('/internal/v1/', ''));
@@ -70,7 +70,7 @@ describe('GET /v1/operator/invariants', () => {
     ]);
   });
 
-  it('is not settled by what was handled during the first look and came to more', async () => {
+  it('is not settled when something handled during the first round caused more work', async () => {
     const kept = behind.behaviours.get('crm /internal/v1/backlog');
     let looks = 0;
     behind.behaviours.set('crm /internal/v1/backlog', (_request, response) => {
@@ -82,12 +82,12 @@ describe('GET /v1/operator/invariants', () => {
     if (kept) behind.behaviours.set('crm /internal/v1/backlog', kept);
   });
 
-  it('is the operator’s alone', async () => {
+  it('is for the operator only', async () => {
     expect((await get('/v1/operator/invariants')).status).toBe(401);
     expect((await get('/v1/operator/invariants', await behind.tokens.brand('aurora'))).status).toBe(403);
   });
 
-  it('503 rather than a proof with a hole', async () => {
+  it('503 instead of an incomplete proof', async () => {
     const kept = behind.behaviours.get('crm /internal/v1/invariants');
     behind.behaviours.set('crm /internal/v1/invariants', (request) => request.socket.destroy());
     const response = await get('/v1/operator/invariants', await behind.tokens.operator());
@@ -113,7 +113,7 @@ describe('GET /docs', () => {
     expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(['Body', 'LedgerBody', 'CrmBody']));
   });
 
-  it('is a page that loads nothing from elsewhere and escapes what it shows', async () => {
+  it('is a page that loads nothing from elsewhere and escapes its content', async () => {
     const response = await get('/docs');
     const html = await response.text();
     expect(response.headers.get('content-type')).toMatch('text/html');
@@ -122,7 +122,7 @@ describe('GET /docs', () => {
     expect(html).not.toMatch(/<script|src=|@import|url\(/);
   });
 
-  it.each(['/docs', '/docs/openapi.json'])('%s is sent once to whoever keeps it', async (path) => {
+  it.each(['/docs', '/docs/openapi.json'])('%s is sent once to a client that caches it', async (path) => {
     const first = await get(path);
     const etag = first.headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[0-9a-f]+"$/);
@@ -155,14 +155,14 @@ describe('GET /health', () => {
     expect(await response.json()).toMatchObject({ status: 'ready', notReady: [] });
   });
 
-  it('asks the services at most once a second however often it is asked', async () => {
+  it('asks the services at most once a second, however often it is called', async () => {
     await sleep(1_050);
     behind.seen.length = 0;
     await Promise.all(Array.from({ length: 30 }, () => get('/health')));
     expect(behind.seen.filter((s) => s.service === 'ledger')).toHaveLength(1);
   });
 
-  it('503 naming those that are not, within a second or so', async () => {
+  it('503 naming those that are not ready, within about a second', async () => {
     await sleep(1_050);
     behind.behaviours.set('ledger /internal/v1/ready', (_request, response) => json(response, {}, 503));
     await behind.stop('crm');
@@ -175,7 +175,7 @@ describe('GET /health', () => {
     });
   });
 
-  it('is a door of use while one service behind it is ready', async () => {
+  it('reports the gateway as usable while one service behind it is ready', async () => {
     const own = async (): Promise<{ status: number; checks: unknown[] }> => {
       await sleep(1_050);
       const response = await fetch(`${behind.gateway.opsUrl}/health/ready`);

@@ -75,7 +75,7 @@ describe('routing', () => {
     ['/v1/operator/tier-grants/tg_1/approve', 'membership'],
     ['/v1/operator/members/mb_1/tier', 'membership'],
     ['/v1/operator/members/mb_1/tier-history', 'membership'],
-  ])('%s is answered by %s, path untouched', async (path, service) => {
+  ])('%s is answered by %s, path unchanged', async (path, service) => {
     const response = await call(path);
     expect(await response.json()).toEqual({ service });
     expect(behind.seen).toMatchObject([{ service, url: path }]);
@@ -97,7 +97,7 @@ describe('routing', () => {
     '/internal%2Fv1/backlog',
     '/v1/operator',
     '/V1/orders',
-  ])('%s is nobody’s: 404, the same bytes as any other', async (path) => {
+  ])('%s belongs to no service: 404, the same bytes as any other', async (path) => {
     const [here, elsewhere] = [await call(path), await call('/v1/elsewhere')];
     expect(here.status).toBe(404);
     expect(here.headers.get('content-type')).toMatch('application/problem+json');
@@ -107,7 +107,7 @@ describe('routing', () => {
     expect(behind.seen).toEqual([]);
   });
 
-  it('never tidies a path, so dots lead nowhere else', async () => {
+  it('never normalises a path, so dots lead nowhere else', async () => {
     await raw('/v1/orders/../../internal/v1/clock');
     expect(behind.seen).toMatchObject([{ service: 'ledger', url: '/v1/orders/../../internal/v1/clock' }]);
     expect((await raw('/v1/../internal/v1/clock')).status).toBe(404);
@@ -115,8 +115,8 @@ describe('routing', () => {
   });
 });
 
-describe('passing through', () => {
-  it('hands on method, body and headers, and says which call it is and where it came from', async () => {
+describe('forwarding', () => {
+  it('forwards method, body and headers, with the call’s id and origin', async () => {
     const body = '{"externalId": "A-1",   "note":"kept\\u0020as it is"}';
     await post('/v1/orders', body, {
       authorization: 'Bearer x.y.z',
@@ -143,7 +143,7 @@ describe('passing through', () => {
     expect(seen?.headers['forwarded']).toBeUndefined();
   });
 
-  it('keeps the caller’s trace and request id, and replaces nonsense', async () => {
+  it('keeps the caller’s trace and request id, and replaces invalid ones', async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     await call('/v1/orders/1', {
       headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01`, 'x-request-id': 'pos-7' },
@@ -155,7 +155,7 @@ describe('passing through', () => {
     expect(behind.seen[1]?.headers['x-request-id']).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  it('drops what the caller’s connection header names', async () => {
+  it('drops headers that the caller’s connection header names', async () => {
     const { hostname, port } = new URL(behind.gateway.url);
     await new Promise<void>((done, failed) => {
       httpRequest(
@@ -168,7 +168,7 @@ describe('passing through', () => {
     expect(behind.seen[0]?.headers['x-secret']).toBeUndefined();
   });
 
-  it('hands back status, headers and body of the service', async () => {
+  it('returns status, headers and body of the service', async () => {
     behind.behaviours.set('/v1/orders', (_request, response) => {
       response.writeHead(201, {
         'content-type': 'application/json',
@@ -187,7 +187,7 @@ describe('passing through', () => {
     expect(await response.json()).toEqual({ a: 1 });
   });
 
-  it('hands back refusals of the service untouched', async () => {
+  it('returns refusals of the service unchanged', async () => {
     const problem = { code: 'points_insufficient', limit: 5, status: 422 };
     behind.behaviours.set('/v1/authorizations', (_request, response) => json(response, problem, 422));
     const response = await post('/v1/authorizations', '{}');
@@ -195,14 +195,14 @@ describe('passing through', () => {
     expect(await response.json()).toEqual(problem);
   });
 
-  it('passes HEAD and answers without a body', async () => {
+  it('forwards HEAD and answers without a body', async () => {
     behind.behaviours.set('/v1/orders/1', (_request, response) => response.writeHead(204).end());
     expect((await call('/v1/orders/1', { method: 'HEAD' })).status).toBe(204);
     expect((await call('/v1/orders/1', { method: 'DELETE' })).status).toBe(204);
     expect(behind.seen.map((s) => s.method)).toEqual(['HEAD', 'DELETE']);
   });
 
-  it('passes large bodies both ways', async () => {
+  it('forwards large bodies both ways', async () => {
     const large = randomBytes(380_000).toString('base64');
     behind.behaviours.set('/v1/orders', (_request, response, body) => json(response, { got: body }));
     const response = await post('/v1/orders', large, {
@@ -211,7 +211,7 @@ describe('passing through', () => {
     expect(((await response.json()) as { got: string }).got).toBe(large);
   });
 
-  it('waits for a slow reader instead of piling up memory', async () => {
+  it('waits for a slow reader instead of filling memory', async () => {
     // long time limits, so that nothing expires on a slow machine
     const patient = await gatewayBefore();
     const megabytes = 60;
@@ -248,7 +248,7 @@ describe('when a service fails', () => {
     expect(await response.json()).toMatchObject({ code: 'outcome_unknown', retryable: true });
   });
 
-  it('503 unavailable when it is lost after a GET: reading has no outcome', async () => {
+  it('503 unavailable when it is lost after a GET: a read has no outcome', async () => {
     behind.behaviours.set('/v1/orders/1', (request) => request.socket.destroy());
     expect(await (await call('/v1/orders/1')).json()).toMatchObject({ code: 'unavailable', retryable: true });
   });
@@ -259,7 +259,7 @@ describe('when a service fails', () => {
     expect(await response.json()).toMatchObject({ code: 'outcome_unknown' });
   });
 
-  it('breaks the connection when half an answer has gone out', async () => {
+  it('breaks the connection after half an answer was sent', async () => {
     behind.behaviours.set('/v1/orders/half', (_request, response) => {
       response.writeHead(200, { 'content-length': 100 });
       response.write('half');
@@ -269,7 +269,7 @@ describe('when a service fails', () => {
     await expect(response.text()).rejects.toThrow();
   });
 
-  it('lets a call finish whose caller has left', async () => {
+  it('lets a call finish after its caller has left', async () => {
     let answered = false;
     behind.behaviours.set('/v1/orders', (_request, response) => {
       setTimeout(() => {
@@ -300,7 +300,7 @@ describe('when a service fails', () => {
     });
   });
 
-  it('answers a large body too when the service cannot be reached', async () => {
+  it('answers even a large body when the service cannot be reached', async () => {
     const response = await post('/v1/operator/cycles/2026-03/close', 'x'.repeat(15_000));
     expect(await response.json()).toMatchObject({ code: 'unavailable' });
   });

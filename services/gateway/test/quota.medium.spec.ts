@@ -20,7 +20,7 @@ async function burst(calls: number, path: string, token?: string): Promise<Respo
 }
 const refused = (responses: Response[]): number => responses.filter((r) => r.status === 429).length;
 
-it('429 with Retry-After and RateLimit headers when a client has used up its second', async () => {
+it('429 with Retry-After and RateLimit headers when a client has used its quota for the second', async () => {
   const token = await behind.tokens.brand('aurora', undefined, 'cl_one');
   const responses = await burst(8, '/v1/orders/1', token);
   expect(refused(responses)).toBe(3);
@@ -37,7 +37,7 @@ it('429 with Retry-After and RateLimit headers when a client has used up its sec
   expect(first?.headers.get('ratelimit-limit')).toBe('5');
 });
 
-it('till traffic has a bucket of its own', async () => {
+it('till traffic has its own bucket', async () => {
   const token = await behind.tokens.brand('aurora', undefined, 'cl_two');
   expect(refused(await burst(6, '/v1/members/mb_1', token))).toBe(3);
   expect(refused(await burst(5, '/v1/orders/1', token))).toBe(0);
@@ -53,7 +53,7 @@ it('several tokens of one client share its bucket; another client has its own', 
   expect(refused(await burst(5, '/v1/orders/1', await behind.tokens.brand('aurora', undefined, 'cl_four')))).toBe(0);
 });
 
-it('a token that proves nothing counts for its address, not for the client it names', async () => {
+it('an invalid token counts for its address, not for the client it names', async () => {
   const forged = await behind.tokens.sign(
     { client_id: 'cl_victim', brand: 'aurora', scope: 'orders:read' },
     { issuer: 'http://evil' },
@@ -68,7 +68,7 @@ const broughtFrom = (address: string, path: string): Promise<Response> =>
 const crowd = (count: number, path: string, addressOf: (i: number) => string): Promise<Response[]> =>
   Promise.all(Array.from({ length: count }, (_, i) => broughtFrom(addressOf(i), path)));
 
-it('asking for tokens and clicking on links have buckets of their own, per address', async () => {
+it('token requests and link clicks have their own buckets, per address', async () => {
   const address = (): string => '198.51.100.1';
   const responses = await Promise.all([
     crowd(9, '/oauth/token', address),
@@ -79,23 +79,23 @@ it('asking for tokens and clicking on links have buckets of their own, per addre
   expect(refused(await crowd(6, '/oauth/token', () => '198.51.100.2'))).toBe(0);
 });
 
-it('a token does not widen the bucket for tokens, and touches leave tills theirs', async () => {
+it('a token does not widen the bucket for tokens, and touches do not use the bucket of tills', async () => {
   const token = await behind.tokens.brand('aurora', undefined, 'cl_five');
   expect(refused(await burst(9, '/v1/touches', token))).toBe(2);
   expect(refused(await burst(5, '/v1/orders/1', token))).toBe(0);
 });
 
-it('addresses that one IPv6 caller may take at will are counted as one', async () => {
+it('addresses that one IPv6 caller may choose freely count as one', async () => {
   expect(refused(await crowd(9, '/oauth/token', (i) => `2001:db8:1:2::${i + 1}`))).toBe(3);
   expect(refused(await crowd(9, '/oauth/token', (i) => `2001:db8:1:${i + 3}::1`))).toBe(0);
 });
 
-it('what a caller claims before its proxy is not counted for another', async () => {
+it('a forwarded address that the caller invents is not counted for another', async () => {
   expect(refused(await crowd(9, '/oauth/token', (i) => `203.0.113.${i}, 198.51.100.9`))).toBe(3);
 });
 
 it.each(['/docs', '/docs/openapi.json', '/docs/errors', '/nowhere', '/v1/operator/parked'])(
-  '%s, answered by the gateway itself, draws from the bucket of its address',
+  '%s, answered by the gateway itself, uses the bucket of its address',
   async (path) => {
     const address = `192.0.2.${path.length}`;
     const responses = await crowd(9, path, () => address);

@@ -18,9 +18,9 @@ export const clientsAndKeys = defineMigration({
       brand text check ((kind = 'brand') = (brand is not null)),
       name text not null,
       scopes text[] not null check (cardinality(scopes) > 0),
-      -- public keys of a client that authenticates by private_key_jwt; null for one with secrets
+      -- public keys of a client that authenticates by private_key_jwt; null for a client with secrets
       jwks jsonb,
-      -- the operator's client that made it; null for one that was made with the network
+      -- the operator's client that created it; null if it was created with the network
       made_by text,
       created_at timestamptz not null default clock_timestamp(),
       revoked_at timestamptz
@@ -41,7 +41,7 @@ export const clientsAndKeys = defineMigration({
     create index client_secret_live on client_secret (client_id) where revoked_at is null;
     ${brandPolicySql('client_secret')}
 
-    -- acts that a second client of the operator is asked to approve
+    -- operations that wait for approval by a second client of the operator
     create table approval (
       id text primary key,
       act text not null,
@@ -81,16 +81,16 @@ export const clientsAndKeys = defineMigration({
       kid text primary key,
       status text not null check (status in ('next', 'current', 'retired')),
       public_jwk jsonb not null,
-      -- AES-256-GCM: 12 bytes nonce, 16 bytes tag, ciphertext of the private JWK; the kid is authenticated along
+      -- AES-256-GCM: 12 bytes nonce, 16 bytes tag, ciphertext of the private JWK; the kid is authenticated too
       private_jwk bytea not null,
       created_at timestamptz not null default clock_timestamp(),
-      -- when the last token that it signed has expired
+      -- when the last token signed with it has expired
       retired_until timestamptz check ((status = 'retired') = (retired_until is not null))
     );
     create unique index signing_key_one_next on signing_key (status) where status = 'next';
     create unique index signing_key_one_current on signing_key (status) where status = 'current';
 
-    -- client assertions seen, so that none is used twice, after a restart or on another instance either
+    -- client assertions already used: none is accepted twice, even after a restart or on another instance
     create table used_assertion (
       id text primary key,
       expires_at timestamptz not null

@@ -18,9 +18,9 @@ create table client (
   brand text,
   name text not null,
   scopes text[] not null check (cardinality(scopes) > 0),
-  -- public keys of a client that authenticates by private_key_jwt; null for one with secrets
+  -- public keys of a client that authenticates by private_key_jwt; null for a client with secrets
   jwks jsonb,
-  -- the operator's client that made it; null for one that was made with the network
+  -- the operator's client that created it; null if it was created with the network
   made_by text,
   created_at timestamptz not null default clock_timestamp(),
   revoked_at timestamptz,
@@ -50,7 +50,7 @@ create policy client_secret_brand on client_secret
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
 grant select, insert, update, delete on client_secret to hezong_identity;
 
--- acts that a second client of the operator is asked to approve
+-- operations that wait for approval by a second client of the operator
 create table approval (
   id text primary key,
   act text not null,
@@ -77,10 +77,10 @@ create table signing_key (
   kid text primary key,
   status text not null check (status in ('next', 'current', 'retired')),
   public_jwk jsonb not null,
-  -- AES-256-GCM: 12 bytes nonce, 16 bytes tag, ciphertext of the private JWK; the kid is authenticated along
+  -- AES-256-GCM: 12 bytes nonce, 16 bytes tag, ciphertext of the private JWK; the kid is authenticated too
   private_jwk bytea not null,
   created_at timestamptz not null default clock_timestamp(),
-  -- when the last token that it signed has expired
+  -- when the last token signed with it has expired
   retired_until timestamptz,
   check ((status = 'retired') = (retired_until is not null))
 );
@@ -88,7 +88,7 @@ create unique index signing_key_one_next on signing_key (status) where status = 
 create unique index signing_key_one_current on signing_key (status) where status = 'current';
 grant select, insert, update, delete on signing_key to hezong_identity;
 
--- client assertions seen, so that none is used twice, after a restart or on another instance either
+-- client assertions already used: none is accepted twice, even after a restart or on another instance
 create table used_assertion (
   id text primary key,
   expires_at timestamptz not null
@@ -162,7 +162,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -196,16 +196,16 @@ grant select, insert, update, delete on idempotency to hezong_identity;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

@@ -43,8 +43,8 @@ async function made(by: HezongClient, other: HezongClient): Promise<{ clientId: 
 
 const REFUSED = { status: 403, code: 'maker_is_checker' };
 
-describe('an act that takes two people', () => {
-  it('does nothing until another client has approved exactly it, and then happens once', async () => {
+describe('an act that needs two people', () => {
+  it('does nothing until another client has approved exactly this act, and then happens once', async () => {
     const name = fresh();
     const asked = await refusal(create(maker, name));
     expect(await refusal(create(maker, name))).toEqual(asked);
@@ -86,7 +86,7 @@ describe('an act that takes two people', () => {
     expect(await count(name)).toBe(1);
   });
 
-  it('happens once however many times it is called at once', async () => {
+  it('happens once, however many parallel calls are made', async () => {
     const name = fresh();
     const asked = await refusal(create(maker, name));
     await approve(checker, asked);
@@ -95,7 +95,7 @@ describe('an act that takes two people', () => {
     expect(await count(name)).toBe(1);
   });
 
-  it('keeps its approval when it fails, and is not done again where nobody heard that it was done', async () => {
+  it('keeps its approval when it fails, and is not done again if its answer was lost', async () => {
     const name = fresh();
     const asked = await refusal(create(maker, name));
     await approve(checker, asked);
@@ -111,7 +111,7 @@ describe('an act that takes two people', () => {
     expect(await count(name)).toBe(1);
   });
 
-  it('needs a new approval when its time is over, or when it was refused', async () => {
+  it('needs a new approval after the old one expired or was refused', async () => {
     const name = fresh();
     const asked = await refusal(create(maker, name));
     await approve(checker, asked);
@@ -129,7 +129,7 @@ describe('an act that takes two people', () => {
 });
 
 describe('one insider is not two people', () => {
-  it('a client neither checks whoever made it, nor the other way round, nor one of the same hand', async () => {
+  it('a client cannot check its creator, nor be checked by it, nor check a client of the same creator', async () => {
     const child = await made(maker, checker);
     const sibling = await made(maker, checker);
     const grandchild = await made(child.api, checker);
@@ -148,7 +148,7 @@ describe('one insider is not two people', () => {
     await approve(child.api, await refusal(create(checker, fresh())));
   });
 
-  it('counts for thirty days', async () => {
+  it('that rule applies for thirty days', async () => {
     const child = await made(maker, checker);
     const asked = await refusal(create(maker, fresh()));
     const age = async (days: number): Promise<void> => {
@@ -164,13 +164,13 @@ describe('one insider is not two people', () => {
     await approve(child.api, asked);
   });
 
-  it('gets no secret of another client', async () => {
+  it('a client gets no secret of another client', async () => {
     const path = { clientId: network.operator.second.clientId };
     const taken = maker.operatorClients.addSecret({ path });
     await expect(taken).rejects.toMatchObject({ status: 403, code: 'client_not_own' });
   });
 
-  it('a checker or a maker that is revoked counts no more, even for what was approved', async () => {
+  it('a revoked checker or maker no longer counts, even for what was approved', async () => {
     const gone = await made(maker, checker);
     const name = fresh();
     const asked = await refusal(create(checker, name));
@@ -184,7 +184,7 @@ describe('one insider is not two people', () => {
     await expect(approve(checker, orphan)).rejects.toMatchObject(REFUSED);
   });
 
-  it('rotates no keys alone, and an approval is for the keys of its time', async () => {
+  it('a client cannot rotate keys alone, and an approval applies to the keys of its time', async () => {
     const asked = await refusal(maker.signingKeys.rotate());
     const before = await maker.signingKeys.list();
     await approve(checker, asked);
@@ -193,7 +193,7 @@ describe('one insider is not two people', () => {
     expect((await refusal(maker.signingKeys.rotate())).payloadHash).not.toBe(asked.payloadHash);
   });
 
-  it('changes no approval by the back door', async () => {
+  it('a client cannot change an approval by another route', async () => {
     const asked = await refusal(create(maker, fresh()));
     const app = [
       `update approval set payload = '{}' where id = $1`,
@@ -206,7 +206,7 @@ describe('one insider is not two people', () => {
   });
 });
 
-describe('the list of what waits', () => {
+describe('the list of pending acts', () => {
   const ask = async (
     by: string,
     n: number,
@@ -228,7 +228,7 @@ describe('the list of what waits', () => {
     return page.data.map(({ id }) => id);
   };
 
-  it('holds a hundred of one client, and no more of it until some of them have left', async () => {
+  it('holds a hundred acts of one client, and no more until some of them have left', async () => {
     const asked = await Promise.all(Array.from({ length: 110 }, (_, n) => ask('cl_flood', n)));
     const taken = asked.filter(({ status }) => status === 200);
     expect(taken).toHaveLength(100);
@@ -255,7 +255,7 @@ describe('the list of what waits', () => {
     expect((await ask('cl_flood', 1_001)).status).toBe(200);
   });
 
-  it('can be read by act, maker and brand', async () => {
+  it('can be filtered by act, maker and brand', async () => {
     const { id } = await ask('cl_calm', 2, 'grant.large');
     expect(await waiting({ act: 'grant.large', maker: 'cl_calm', brand: 'aurora' })).toEqual([id]);
     expect(await waiting({ act: 'grant.large', maker: 'cl_flood' })).toEqual([]);

@@ -40,7 +40,7 @@ async function third(name = 'third person'): Promise<{ clientId: string; secretI
 }
 
 describe('clients of the operator', () => {
-  it('are made by two, each once, and are the operator too', async () => {
+  it('are created by two people, each once, and are the operator too', async () => {
     const headers = { 'Idempotency-Key': 'third-1' };
     const made = await byTwo(checker, () => first.operatorClients.create({ headers, body: { name: 'third' } }));
     expect(made).toMatchObject({ name: 'third', brand: null, scopes: ['operator'], secrets: [expect.anything()] });
@@ -67,7 +67,7 @@ describe('clients of the operator', () => {
     expect(made).toMatchObject({ clientSecret: null, authentication: 'private_key_jwt', secrets: [] });
   });
 
-  it('are not a brand’s, nor a brand’s the operator’s', async () => {
+  it('are not clients of a brand, nor a brand’s clients the operator’s', async () => {
     const path = { slug: 'aurora' };
     const brand = await first.clients.create({ path, body: { name: 'pos' } });
     const operator = await third();
@@ -103,7 +103,7 @@ describe('clients of the operator', () => {
 });
 
 describe('revoking a client of the operator', () => {
-  it('leaves one that can log in', async () => {
+  it('leaves at least one that can log in', async () => {
     const { clientId } = network.operator;
     const own = (await first.operatorClients.list()).data.find((client) => client.clientId === clientId);
     const secretId = own?.secrets[0]?.secretId ?? '';
@@ -118,7 +118,7 @@ describe('revoking a client of the operator', () => {
     expect(await live()).toHaveLength(2);
   });
 
-  it('is another’s to do', async () => {
+  it('needs another client', async () => {
     const { clientId, api } = await third();
     const own = api.operatorClients.revoke({ path: { clientId } });
     await expect(own).rejects.toMatchObject({ status: 409, code: 'own_client' });
@@ -127,7 +127,7 @@ describe('revoking a client of the operator', () => {
     expect(await live()).toHaveLength(2);
   });
 
-  it('ends what it could do here at once, although its token lives on', async () => {
+  it('ends its access here immediately, although its token has not expired', async () => {
     const { clientId, api } = await third();
     await api.operatorClients.list();
     await first.operatorClients.revoke({ path: { clientId } });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => network.close(), 30_000);
 
 describe('the generated client against the real token endpoint', () => {
-  it('gets a token and makes clients, each once', async () => {
+  it('gets a token and creates clients, each once', async () => {
     const path = { slug: 'aurora' };
     const headers = { 'Idempotency-Key': 'pos-1' };
     const made = await operator.clients.create({ path, headers, body: { name: 'pos', scopes: ['orders:write'] } });
@@ -44,7 +44,7 @@ describe('the generated client against the real token endpoint', () => {
     expect(found.sort()).toEqual([...names].sort());
   });
 
-  it('says which field is wrong, and who is not let in', async () => {
+  it('reports which field is wrong, and when access is refused', async () => {
     const path = { slug: 'aurora' };
     const wrong = operator.clients.create({ path, body: { name: '' } });
     await expect(wrong).rejects.toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/name' }] });

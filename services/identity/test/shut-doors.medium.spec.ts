@@ -67,7 +67,7 @@ async function stand(slug: string, status: string, version: number): Promise<voi
   expect(answer.status).toBe(204);
 }
 
-it('a revoked client of the operator is out on every instance within five seconds', async () => {
+it('a revoked client of the operator is refused on every instance within five seconds', async () => {
   const made = await byTwo(login(network.issuer, network.operator.second), () =>
     login(network.issuer, network.operator).operatorClients.create({ body: { name: 'spec' } }),
   );
@@ -87,7 +87,7 @@ it('a revoked client of the operator is out on every instance within five second
   expect((await call(operator, 'GET', list)).status).toBe(200);
 }, 30_000);
 
-it('a token that was got by a revoked secret is out on every instance within five seconds, one by another is not', async () => {
+it('a token from a revoked secret is refused on every instance within five seconds; one from another secret is not', async () => {
   const own = network.operator;
   const list = `${second.url}/v1/operator/clients`;
   const base = `${network.issuer}/v1/operator/clients/${own.clientId}/secrets`;
@@ -105,8 +105,8 @@ it('a token that was got by a revoked secret is out on every instance within fiv
   expect((await call(operator, 'GET', list)).status).toBe(200);
 }, 30_000);
 
-describe('a brand that stands still', () => {
-  it.each(['suspended', 'closed', 'reviewed'])('gets tokens for its statements alone when it is %s', async (status) => {
+describe('a brand that may not trade', () => {
+  it.each(['suspended', 'closed', 'reviewed'])('gets tokens only for its statements when it is %s', async (status) => {
     const version = { suspended: 10, closed: 20, reviewed: 30 }[status] ?? 0;
     await stand('birch', 'live', version);
     const client = await newClient('/v1/operator/brands/birch/clients');
@@ -123,7 +123,7 @@ describe('a brand that stands still', () => {
     expect((await ask(client)).status).toBe(200);
   });
 
-  it('keeps its tokens while it runs out', async () => {
+  it('keeps its tokens during its run-off', async () => {
     await stand('aurora', 'live', 10);
     const client = await newClient('/v1/operator/brands/aurora/clients');
     await stand('aurora', 'exiting', 11);

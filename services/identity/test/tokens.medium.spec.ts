@@ -105,7 +105,7 @@ async function verdict(work: Promise<unknown>): Promise<string> {
 }
 
 describe('a client with a secret', () => {
-  it('gets a token that libs/auth understands', async () => {
+  it('gets a token that libs/auth accepts', async () => {
     const client = await newClient();
     expect(client.scopes).toEqual([...BRAND_SCOPES]);
     const answer = await token(client.clientId, client.clientSecret);
@@ -128,7 +128,7 @@ describe('a client with a secret', () => {
     });
   });
 
-  it('gets the scopes that it asks for, and no others', async () => {
+  it('gets the scopes that it requests, and no others', async () => {
     const client = await newClient({ name: 'reader', scopes: ['orders:read', 'wallet:read'] });
     expect(client.scopes).toEqual(['orders:read', 'wallet:read']);
     const asked = await token(client.clientId, client.clientSecret, { scope: 'orders:read' });
@@ -139,7 +139,7 @@ describe('a client with a secret', () => {
     }
   });
 
-  it('is refused with a wrong secret, or when nobody knows it, in the standard shape', async () => {
+  it('is refused in the standard shape with a wrong secret or as an unknown client', async () => {
     const client = await newClient();
     const wrong = await fetch(`${network.issuer}/oauth/token`, {
       method: 'POST',
@@ -198,7 +198,7 @@ describe('a client with a secret', () => {
     expect((await api('DELETE', `${path}/${client.secrets[0]?.secretId}`)).status).toBe(404);
   });
 
-  it('is gone once it is revoked', async () => {
+  it('is unknown once it is revoked', async () => {
     const client = await newClient();
     expect((await api('DELETE', `/v1/operator/brands/birch/clients/${client.clientId}`)).status).toBe(404);
     await token(client.clientId, client.clientSecret);
@@ -250,7 +250,7 @@ describe('a client with a key', () => {
     expect((await api('POST', `/v1/operator/brands/aurora/clients/${client.clientId}/secrets`)).status).toBe(422);
   });
 
-  it('uses an assertion once: not again, not at the same time, not on another instance', async () => {
+  it('can use an assertion once: not again, not concurrently, not on another instance', async () => {
     const once = await assertion();
     expect((await send(once)).status).toBe(200);
     expect(await send(once)).toEqual({ status: 401, error: 'invalid_client' });
@@ -261,7 +261,7 @@ describe('a client with a key', () => {
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, 401, 401, 401]);
   }, 30_000);
 
-  it('is refused with an assertion for somebody else, of long life, or by another key', async () => {
+  it('is refused with an assertion for another audience, too long a life, or another key', async () => {
     expect((await send(await assertion({ aud: 'https://elsewhere.example' }))).status).toBe(401);
     expect((await send(await assertion({}, 3_600))).status).toBe(401);
     expect((await send(await assertion({}, -60))).status).toBe(401);
@@ -271,7 +271,7 @@ describe('a client with a key', () => {
     expect((await refusal(openid.clientCredentialsGrant(configuration))).error).toBe('invalid_client');
   });
 
-  it('accepts the token endpoint as audience under the public name, whatever name it was called by', async () => {
+  it('may name the token endpoint as audience by its public name, whatever name was called', async () => {
     const second = await network.another();
     expect((await send(await assertion({ aud: `${network.issuer}/oauth/token` }), second.url)).status).toBe(200);
     expect((await send(await assertion({ aud: `${second.url}/oauth/token` }), second.url)).status).toBe(401);
@@ -339,7 +339,7 @@ describe('signing keys', () => {
 });
 
 describe('the operator', () => {
-  it('is refused an unknown brand, unknown scopes, private keys and nonsense', async () => {
+  it('is refused unknown brands, unknown scopes, private keys and invalid values', async () => {
     const path = '/v1/operator/brands/aurora/clients';
     expect(await api('POST', '/v1/operator/brands/nobody/clients', { name: 'x' })).toMatchObject({ status: 404 });
     expect((await api('GET', '/v1/operator/brands/nobody/clients')).status).toBe(404);
@@ -374,7 +374,7 @@ describe('the operator', () => {
     expect(JSON.stringify([first.json, rest.json])).not.toContain('hzs_');
   });
 
-  it('makes one client for one key, whose secret is told once', async () => {
+  it('creates one client per key, whose secret is shown once', async () => {
     const body = { name: 'keyed' };
     const path = '/v1/operator/brands/aurora/clients';
     const first = await api<NewClient>('POST', path, body, { 'idempotency-key': 'c-1' });
@@ -388,7 +388,7 @@ describe('the operator', () => {
     });
   });
 
-  it('keeps its client over restarts, and gets a new secret when it lost the old', async () => {
+  it('keeps its client over restarts, and gets a new secret if it lost the old one', async () => {
     expect(await bootstrapOperator(network.ownerUrl, network.operator)).toEqual(network.operator);
     const renewed = await bootstrapOperator(network.ownerUrl);
     expect(renewed.clientId).toBe(network.operator.clientId);
@@ -399,7 +399,7 @@ describe('the operator', () => {
     await token(third.clientId, third.clientSecret);
   });
 
-  it('is the only one who may', async () => {
+  it('is the only one who may do this', async () => {
     const client = await newClient();
     const { access_token: brandToken } = await token(client.clientId, client.clientSecret);
     for (const route of routesOf(network.service.app)) {

@@ -13,12 +13,12 @@ const tables = `
   create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
   create type hold_status as enum ('authorized', 'partially_captured', 'captured', 'voided', 'expired');
 
-  -- Of a wallet's id, of the id of anything that belongs to it, and of the digest of a key: fixed forever.
+  -- The cell of a wallet's id, of the id of anything in that wallet, or of the digest of a key. It never changes.
   create function ledger_cell(uuid) returns smallint language sql immutable strict parallel safe
     return (get_byte(uuid_send($1), 15) & 63)::smallint;
   grant execute on function ledger_cell(uuid) to public;
 
-  -- This server. Transaction ids mean nothing on another one, so wherever they give the order of events an epoch stands before them.
+  -- This server. Transaction ids are not comparable between servers, so wherever they order events, an epoch precedes them.
   create table node (
     only_one boolean primary key default true check (only_one),
     epoch smallint not null,
@@ -26,7 +26,7 @@ const tables = `
   );
   insert into node (epoch, cluster) select 1, system_identifier from pg_control_system();
 
-  -- Begins a new epoch where the database was moved to another cluster. Whoever posts or publishes asks first.
+  -- Begins a new epoch if the database was moved to another cluster. Called before anything is posted or published.
   create function ledger_enter_v1() returns smallint language plpgsql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
   declare v_cluster text; v_node node;
@@ -42,21 +42,21 @@ const tables = `
   revoke execute on function ledger_enter_v1() from public;
   grant execute on function ledger_enter_v1() to hezong_ledger;
 
-  -- The numbers of events within a transaction: postings, orders that earn nothing, and what happens to orders later.
+  -- Numbers the events of a transaction: postings, orders that earn nothing, and later events of orders.
   create sequence event_seq;
 
-  -- Opened centrally, the same on every server: a leg names its account by number.
+  -- Opened centrally and the same on every server: a leg refers to its account by number.
   create table brand_account (
     id integer primary key generated always as identity,
     owner text not null,
     kind account_kind not null,
-    -- what it counts; everything filed under an account is of its asset
+    -- unit of the account and of everything filed under it
     asset text not null default 'PTS',
     opened_at timestamptz not null default clock_timestamp(),
     unique (owner, kind, asset)
   );
 
-  -- What the legs of sealed postings come to, cell by cell: brand accounts authorize nothing, so nothing waits for their balance.
+  -- Sum of the legs of sealed postings, cell by cell. Brand accounts authorize nothing, so nothing waits for their balance.
   create table brand_balance (
     cell smallint not null,
     account_id integer not null,
@@ -66,11 +66,11 @@ const tables = `
     primary key (cell, account_id)
   ) with (fillfactor = 70);
 
-  -- A wallet and its mutex. Held points are part of what is posted, pending ones are counted apart. What ever went in and out has no
-  -- bound and stands in the postings.
+  -- A wallet, and its mutex. Held points are part of posted; pending points are counted separately. The totals that ever went in and
+  -- out have no bound and are found in the postings.
   create table wallet (
     cell smallint not null,
-    -- place of its last event
+    -- position of its last event
     epoch smallint not null default 0,
     wallet_id uuid not null,
     xid xid8 not null default '0',
@@ -80,26 +80,27 @@ const tables = `
     debt bigint not null default 0,
     pending bigint not null default 0,
     asset text not null default 'PTS',
-    -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
+    -- Nothing of the wallet is due before this: no lot becomes available or expires, no hold runs out. Any later use of the wallet
+    -- settles it first.
     next_due timestamptz,
-    -- it has had points that cannot be spent everywhere: what can be is to be counted lot by lot
+    -- whether it ever had points that cannot be spent everywhere: then its spendable points are counted lot by lot
     limited boolean not null default false,
     posted_at timestamptz,
-    -- points that orders and grants of all brands gave since then, the beginning of a day
+    -- points given by orders and grants of all brands since given_from, the beginning of a day
     given_from timestamptz,
     given bigint not null default 0,
-    -- the posting before the first that counts
+    -- version of the posting before the first one counted
     given_after bigint not null default 0,
-    -- of debts that were written off, what no points that came free have met since
+    -- the part of written-off debts that no available points have met since
     written_off bigint not null default 0,
     primary key (cell, wallet_id),
-    -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
-    -- for every statement.
+    -- Floor and ceiling: without holds, the balance falls below zero by no more than open debts, and there is room for pending points
+    -- to become available. One CHECK per table, because PostgreSQL reads each of them anew for every statement.
     constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0 and written_off >= 0
       and cell = ledger_cell(wallet_id) and posted between held - debt and 9007199254740991 - pending)
   ) with (fillfactor = 70);
 
-  -- What the amounts of a list come to; no list, no call.
+  -- Sum of a list of amounts; strict, so a null list costs no call.
   create function ledger_total(bigint[]) returns bigint language plpgsql immutable strict parallel safe as $fn$
   declare v_total bigint := 0; v_amount bigint;
   begin
@@ -107,11 +108,11 @@ const tables = `
     return v_total;
   end $fn$;
 
-  -- One immutable transaction with all its legs; the row is the event PostingRecorded. Its own legs of the wallet are spendable and
-  -- pending; of brands mostly one account moves, others where several issuers give or take back. Every row by itself sums to zero.
+  -- One immutable transaction with all its legs; the row is the event PostingRecorded. The wallet's own legs are spendable and
+  -- pending. Usually one brand account moves; several move where several issuers give or take back points. Every row sums to zero.
   create table posting (
     cell smallint not null,
-    -- place in the order of events: never before the wallet's previous one, whichever transaction began first
+    -- position in the order of events: never before the wallet's previous event, whichever transaction began first
     epoch smallint not null,
     kind posting_kind not null,
     wallet_version bigint not null,
@@ -123,7 +124,7 @@ const tables = `
     spendable bigint not null,
     pending bigint not null,
     brand_points bigint,
-    -- the wallet right after it
+    -- the wallet immediately after the posting
     balance_after bigint not null,
     held_after bigint not null,
     pending_after bigint not null,
@@ -137,26 +138,27 @@ const tables = `
     member_ref text,
     reference text,
     campaign text,
-    -- the order, grant or transfer it belongs to
+    -- the order, grant or transfer that the posting belongs to
     order_id uuid,
     hold_id uuid,
     -- the other side of a transfer
     other_wallet_id uuid,
-    -- the lot it made, the first of several: this movement has no row of its own
+    -- the first lot that the posting created; this movement has no row of its own
     lot_id uuid,
     other_accounts integer[],
     other_points bigint[],
     asset text not null default 'PTS',
-    -- the redeemer's, as in force at the capture
+    -- the redeemer's terms in force at the capture
     terms_id bigint,
-    primary key (cell, wallet_id, wallet_version),
+    -- with the brand, so that a brand's entries are found in a wallet without reading those of others
+    primary key (cell, wallet_id, wallet_version) include (brand),
     constraint posting_sums_to_zero check (points > 0 and (kind = 'capture') = (terms_id is not null)
       and spendable + pending + coalesce(brand_points, 0) + coalesce(ledger_total(other_points), 0) = 0
       and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)
       and (other_points is null or cardinality(other_accounts) = cardinality(other_points)))
   );
   create index posting_relay on posting (epoch, xid, seq);
-  -- postings come in the order of their times, or nearly: this costs writers next to nothing
+  -- postings are stored nearly in the order of their times, so this index costs writers almost nothing
   create index posting_time on posting using brin (posted_at) with (autosummarize = on);
   ${appendOnlySql('posting')}
   ${brandPolicySql('posting')}
@@ -168,8 +170,8 @@ const tables = `
     select cell, wallet_id, wallet_version, id, o.account_id, o.amount
     from posting cross join lateral unnest(other_accounts, other_points) o(account_id, amount) where other_accounts is not null;
 
-  -- What a posting did to a lot that was there before, or to further lots that it made. Signed: positive adds to the member; a debt lot
-  -- grows by negative points.
+  -- What a posting did to an existing lot, or to further lots that it created. Signed: a positive number adds to the member; a debt
+  -- lot grows by negative points.
   create table allocation (
     cell smallint not null,
     ordinal smallint not null,
@@ -185,7 +187,7 @@ const tables = `
   );
   ${appendOnlySql('allocation')}
 
-  -- "open" (a boolean that changes once) carries the partial indexes, so that drawing from a lot stays a HOT update.
+  -- "open" (a boolean that changes once) is the condition of the partial indexes, so that drawing from a lot remains a HOT update.
   create table lot (
     cell smallint not null,
     wallet_id uuid not null,
@@ -196,24 +198,24 @@ const tables = `
     points bigint not null,
     remaining bigint not null,
     held bigint not null default 0,
-    -- what of it was lost to its end and no return has met since; of a debt, what was written off and no points have met since; null for nothing
+    -- points that expired and that no return has met since; of a debt, points written off that no points have met since; null for none
     lapsed bigint,
     available_from timestamptz,
     expires_at timestamptz,
-    -- the end that was agreed when the points were issued, where it was moved; infinity for none
+    -- the expiry agreed when the points were issued, if it was moved; infinity for none
     agreed_expires_at timestamptz,
     earned_at timestamptz not null,
-    -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
+    -- the issuer's terms in force when the points were issued; a debt has the terms of the points that it stands for
     terms_id bigint not null,
     issuer text not null,
     asset text not null default 'PTS',
-    -- where alone they can be spent, brand or brand/store; null for everywhere
+    -- the only places where the points can be spent, brand or brand/store; null for everywhere
     places text[],
     campaign text,
     reason text not null,
     rule_id text,
     origin_id uuid,
-    -- the brand's own name of the order or grant, and its name of the member: what later postings of this lot say
+    -- the brand's own id of the order or grant, and its memberRef: later postings of this lot carry both
     reference text,
     member_ref text,
     posting_id uuid not null,
@@ -223,13 +225,13 @@ const tables = `
   ) with (fillfactor = 80);
   create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
   create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not null;
-  -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
+  -- A lot that waits for a delivery may wait beyond its expiry. It must not precede lots that are due.
   create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
-  -- also what is spent: it ends with its campaign, should it come back
+  -- Spent lots too: if points come back, they expire with their campaign.
   create index lot_campaign on lot (issuer, campaign, wallet_id) where campaign is not null;
 
-  -- All that postings did to lots, in the order they did it.
+  -- All effects of postings on lots, in their order.
   create view movement with (security_invoker = true) as
     select p.cell, p.wallet_id, p.wallet_version, 0::smallint as ordinal, p.id as posting_id, p.lot_id, l.points,
       null::uuid as original_posting_id, null::uuid as other_lot_id
@@ -238,12 +240,12 @@ const tables = `
     select cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id, other_lot_id
     from allocation;
 
-  -- An authorization, and what was answered to it: the figures are those of its posting.
+  -- An authorization and the answer to it; the figures are those of its posting.
   create table hold (
     cell smallint not null,
     id uuid not null,
     wallet_id uuid not null,
-    -- the wallet's version of its posting; one that captured at once is its own first capture
+    -- the wallet's version of its posting; a hold captured immediately is its own first capture
     wallet_version bigint not null,
     request_hash bytea not null,
     result json not null,
@@ -263,11 +265,11 @@ const tables = `
     quoted_reimbursement_micro bigint,
     campaign text,
     asset text not null default 'PTS',
-    -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
+    -- the redeemer's terms when the points were reserved; they also apply to a capture after the contract has ended
     terms_id bigint not null,
-    -- the version of the draw order that its lots were taken by
+    -- version of the draw order by which its lots were taken
     draw_order integer not null,
-    -- wallet versions of its capture postings, in order: give-backs walk them from the end
+    -- wallet versions of its capture postings, in order; returns of redeemed points take the newest first
     captures bigint[] not null default '{}',
     primary key (cell, id),
     constraint hold_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points
@@ -278,7 +280,7 @@ const tables = `
   create unique index hold_quote on hold (cell, quote_id) where quote_id is not null;
   ${brandPolicySql('hold')}
 
-  -- What a hold reserves of each lot; one that captured at once reserved nothing.
+  -- Points that a hold reserves of each lot; a hold captured immediately reserved none.
   create table hold_lot (
     cell smallint not null,
     ordinal smallint not null,
@@ -291,7 +293,7 @@ const tables = `
     constraint hold_lot_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points)
   ) with (fillfactor = 80);
 
-  -- An order, and what was answered to it. Where it earned something its posting is the event of both; else the row is.
+  -- An order and the answer to it. If it earned points, its posting is the event for both; otherwise the row is.
   create table purchase (
     cell smallint not null,
     epoch smallint,
@@ -305,9 +307,9 @@ const tables = `
     posted_at timestamptz not null,
     points_earned bigint not null,
     points_reversed bigint not null default 0,
-    -- of those reversed, what had expired by then: no posting moves it again
+    -- the part of points_reversed that had already expired; no posting moves it again
     points_expired bigint not null default 0,
-    -- the answer's
+    -- as answered
     balance bigint not null,
     held bigint not null,
     pending bigint not null,
@@ -329,7 +331,7 @@ const tables = `
   create index purchase_relay on purchase (epoch, xid, seq) where seq is not null;
   ${brandPolicySql('purchase')}
 
-  -- What happened to an order later.
+  -- A later event of an order.
   create table order_event (
     cell smallint not null,
     epoch smallint not null,
@@ -344,7 +346,7 @@ const tables = `
     member_ref text not null,
     order_external_id text not null,
     external_id text not null,
-    -- what a return took back, [lineId, quantity, net] each; null for a delivery
+    -- lines of a return, each [lineId, quantity, net]; null for a delivery
     lines json,
     primary key (cell, id)
   );
@@ -352,7 +354,7 @@ const tables = `
   ${appendOnlySql('order_event')}
   ${brandPolicySql('order_event')}
 
-  -- What a posting function answers, one row an item.
+  -- Answer of a posting function, one row per item.
   create type ledger_outcome as (
     n integer, verdict text, replayed boolean, decline text, decline_limit bigint, result text,
     balance bigint, held bigint, pending bigint, debt bigint, detail text, subject_id uuid, posting_id uuid, posted_at timestamptz

@@ -3,19 +3,20 @@ import { brandAccount, MANY_LOTS } from './sql.js';
 
 /** Functions shared by the posting functions. They are granted to no role: only the posting functions call them. */
 const functions = `
-  -- A new id for something of the wallet: it ends in the wallet's last byte.
+  -- A new id for something in the wallet. It ends in the wallet's last byte.
   create function ledger_uuidv7(p_wallet uuid) returns uuid language sql volatile as $fn$
     select encode(set_bit(set_bit(overlay(overlay(uuid_send(gen_random_uuid())
       placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6)
       placing substring(uuid_send(p_wallet) from 16) from 16 for 1), 52, 1), 53, 1), 'hex')::uuid
   $fn$;
 
-  -- Null where it was never opened: a posting refuses such a leg.
+  -- Null if the account was never opened: a posting refuses such a leg.
   create function ledger_brand_account(p_owner text, p_kind account_kind) returns integer language sql stable as $fn$
     select id from brand_account where owner = p_owner and kind = p_kind
   $fn$;
 
-  -- Opens the accounts of brands in a transaction of its own, before their first posting: no lock of it lasts while a batch runs.
+  -- Opens the accounts of brands in a separate transaction before their first posting, so that no lock on them lasts while a batch
+  -- runs.
   create function ledger_open_brands_v1(p_owners text[]) returns void language sql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
     insert into brand_account (owner, kind)
@@ -27,8 +28,8 @@ const functions = `
   revoke execute on function ledger_open_brands_v1(text[]) from public;
   grant execute on function ledger_open_brands_v1(text[]) to hezong_ledger;
 
-  -- A locked wallet at its place in the order of events from here on. Whoever makes many postings carries it along and keeps it once: a
-  -- row that is written again and again within a transaction is found ever more slowly.
+  -- A locked wallet, with its next position in the order of events. A caller that makes many postings carries the row along and stores
+  -- it once: a row that is updated repeatedly within a transaction takes longer and longer to find.
   create function ledger_take_up(p_wallet uuid) returns wallet language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare b wallet; v_epoch smallint;
@@ -47,8 +48,8 @@ const functions = `
     where w.cell = b.cell and w.wallet_id = b.wallet_id;
   end $fn$;
 
-  -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Answers the wallet as it is after it.
-  -- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
+  -- One posting with all its legs and movements: the general way, for everything that is not a hot path. Returns the wallet after it.
+  -- The wallet's own legs are spendable and pending; those of brand accounts must bring the sum to zero.
   create function ledger_add_posting(b wallet, p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[],
     p_amounts bigint[], p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns wallet
   language plpgsql volatile as $fn$
@@ -73,7 +74,7 @@ const functions = `
     return b;
   end $fn$;
 
-  -- One posting by itself. The wallet's row must be locked.
+  -- A single posting. The wallet's row must be locked.
   create function ledger_post_legs(p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[],
     p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns void language plpgsql volatile as $fn$
   begin
@@ -81,7 +82,7 @@ const functions = `
       p_accounts, p_amounts, p_lots, p_points, p_originals, p_others));
   end $fn$;
 
-  -- The same against one brand account: what the wallet's legs sum to, if anything, goes there.
+  -- The same against one brand account, which receives the sum of the wallet's legs, if it is not zero.
   create function ledger_post_one(p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account integer,
     p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns void
   language plpgsql volatile as $fn$
@@ -94,7 +95,7 @@ const functions = `
     end if;
   end $fn$;
 
-  -- The place in the order of events for a row of a locked wallet that is no posting.
+  -- The position in the order of events of a row of a locked wallet that is not a posting.
   create function ledger_place(p_wallet uuid, out epoch smallint, out xid xid8) language plpgsql volatile as $fn$
   begin
     update wallet w set epoch = n.epoch,
@@ -103,26 +104,27 @@ const functions = `
     returning w.epoch, w.xid into strict epoch, xid;
   end $fn$;
 
-  -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
-  -- points stay. Says anew when something of the wallets is next due.
-  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz,
-    p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
+  -- Expires overdue points in wallets whose rows are locked: one posting per wallet, issuer and expiry, all wallets in one statement.
+  -- Held points stay. Computes anew when the wallets are next due. With p_until, points that expired later are left for now; p_hold is
+  -- the hold that made the points available after their expiry.
+  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz, p_until timestamptz default null,
+    p_reference text default null, p_hold uuid default null, out postings integer, out points bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   begin
     with due as materialized (
       select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
         where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
-        and expires_at <= p_now offset 0) l
+        and expires_at <= coalesce(p_until, p_now) offset 0) l
     ), gone as (
       update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
       from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
-      select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points, max(expires_at) as due_at,
+      select cell, wallet_id, issuer, expires_at, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
         sum(sum(remaining)) over w as running,
-        array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
-      from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
+        array_agg(id order by earned_at, id) as lots, array_agg(-remaining order by earned_at, id) as amounts
+      from due group by cell, wallet_id, issuer, expires_at window w as (partition by wallet_id order by expires_at, issuer)
     ), total as materialized (
       select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
       from unnest(p_wallets) u(wallet_id) left join part p on p.wallet_id = u.wallet_id group by u.wallet_id
@@ -140,10 +142,10 @@ const functions = `
         b.held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
     ), new_posting as (
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
-        balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
+        balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign, hold_id)
       select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
-        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p.due_at),
-        m.posted_at, p.issuer, p_reference, p.campaign
+        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, p.expires_at,
+        m.posted_at, p.issuer, p_reference, p.campaign, p_hold
       from part p join moved m using (wallet_id) order by p.wallet_id, p.place
     ), new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
@@ -153,15 +155,15 @@ const functions = `
     select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
   end $fn$;
 
-  -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
-  -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
-  -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
-  -- stays the same. Answers the points. They meet when the younger of both came to be, whoever made the lot free today: that instant is
-  -- the issuer's own, and of what the member did elsewhere it tells nothing.
-  -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
-  -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
-  -- p_lots are those that came free; null for all.
-  create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
+  -- Spendable points meet what the wallet owes their issuer: lots by their expiry, oldest debt first. Called whenever points may have
+  -- become available, so that no such points remain beside such a debt. A lot past its expiry meets the debts that are older than that
+  -- expiry (it would have met them if it had been available) and those of its own order, which stand for its own points. Spendable
+  -- points less debt stay the same. Returns the wallet. They meet at the later of both times of origin, whatever made the lot
+  -- available today: that instant is the issuer's own and reveals nothing about the member's acts elsewhere. Then points that were
+  -- written off for the issuer are met as the debt would have been: the same number of points expires. No return of their order takes
+  -- these points again, because they stand for goods that have already come back: their allocations name the posting that created the
+  -- debt. p_lots are the lots that became available; null for all. p_hold is the hold that made them available, if any.
+  create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz, p_hold uuid) returns wallet
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
@@ -181,7 +183,7 @@ const functions = `
         v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
         v_met := greatest(l.earned_at, l.available_from);
         while v_left > 0 and i <= cardinality(v_debts) loop
-          -- debts lie by their age, so from here on only one of its own order can be met
+          -- debts are sorted by age, so from here on only a debt of its own order can be met
           exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
           if v_open[i] > 0 and ((v_earned[i] >= l.expires_at) is not true or v_origins[i] = l.origin_id) then
             v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
@@ -201,7 +203,7 @@ const functions = `
         v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
         if v_written_off then
           b.written_off := b.written_off - v_paid;
-          v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+          v_posting.kind := 'expiry'; v_posting.campaign := l.campaign; v_posting.hold_id := p_hold;
           b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
             array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
         else
@@ -218,7 +220,8 @@ const functions = `
     return b;
   end $fn$;
 
-  -- Lots with points that can be spent, of issuers to whom something is owed or was written off where it looks at all of them.
+  -- Lots with spendable points. With p_lots null, only lots of issuers to whom the wallet owes something, or who have written
+  -- something off.
   create function ledger_free_lots(b wallet, p_lots uuid[], p_written_off boolean) returns setof lot
   language plpgsql stable as $fn$
   declare v_issuers text[];
@@ -239,7 +242,7 @@ const functions = `
     end if;
   end $fn$;
 
-  -- What a wallet owes an issuer, or what of that was written off: oldest first.
+  -- Debts of a wallet to an issuer, or their written-off parts, oldest first.
   create function ledger_debts_to(b wallet, p_issuer text, p_written_off boolean, out ids uuid[], out points bigint[],
     out earned timestamptz[], out origins uuid[], out sources uuid[]) language plpgsql stable as $fn$
   declare l lot;
@@ -256,7 +259,7 @@ const functions = `
     end loop;
   end $fn$;
 
-  -- Keeps what is left of debts, or of what was written off; p_wrote is what of a debt was written off just now.
+  -- Stores the rest of debts, or of their written-off parts; p_wrote is the part of each debt written off just now.
   create function ledger_keep_debts(b wallet, p_written_off boolean, p_debts uuid[], p_points bigint[], p_wrote bigint[])
   returns void language plpgsql volatile as $fn$
   begin
@@ -285,12 +288,12 @@ const functions = `
     return ledger_add_posting(b, v_posting, p_lot.remaining, -p_lot.remaining, '{}', '{}', '{}', '{}', '{}');
   end $fn$;
 
-  -- Ends a hold whose time is over: what it still held goes back to its lots.
+  -- Ends a hold that has run out: what it still held returns to its lots.
   create function ledger_end_hold(b wallet, p_hold hold, p_now timestamptz) returns wallet language plpgsql volatile as $fn$
   declare v_posting posting; v_left bigint := p_hold.points - p_hold.captured - p_hold.released;
   begin
     with part as materialized (
-      -- with the whole key, so that each row is found by it
+      -- with the whole key, so that each row is found by key
       select cell, hold_id, p_hold.wallet_id as wallet_id, ordinal, lot_id, points - captured - released as freed from hold_lot
       where cell = p_hold.cell and hold_id = p_hold.id and points > captured + released
     ), freed as (
@@ -309,13 +312,14 @@ const functions = `
     return ledger_add_posting(b, v_posting, 0, 0, '{}', '{}', '{}', '{}', '{}');
   end $fn$;
 
-  -- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
-  -- that it makes no difference when somebody comes to do it; then lots expire. Answers how many things were done, and the points that
-  -- repaid debts.
-  create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
+  -- Does everything due in wallets whose rows are locked. Points become available in the order of their instants and meet debts
+  -- immediately, so the time of the call makes no difference; then lots expire. Points that a hold kept beyond their expiry expire in
+  -- postings that name the hold. Returns the number of things done, and the points that repaid debts. p_hold is the hold that has just
+  -- made points available.
+  create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, p_hold uuid default null, out done integer, out repaid bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare b wallet; v_wallet uuid; v_at timestamptz; e record; v_version bigint; v_debt bigint;
+  declare b wallet; v_wallet uuid; v_at timestamptz; e record; v_version bigint; v_debt bigint; v_late boolean;
   begin
     done := 0; repaid := 0;
     foreach v_wallet in array p_wallets loop
@@ -326,6 +330,14 @@ const functions = `
           where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open and h.expires_at <= p_now
         order by 1, 2
       loop
+        v_late := e.lot is null and exists (select from hold_lot k cross join lateral (select from lot
+            where cell = b.cell and wallet_id = b.wallet_id and id = k.lot_id and expires_at <= e.at offset 0) l
+          where k.cell = b.cell and k.hold_id = e.id and k.points > k.captured + k.released);
+        if v_late then
+          perform ledger_keep_wallet(b);
+          done := done + (ledger_sweep_wallets(array[v_wallet], p_now, e.at)).postings;
+          b := ledger_take_up(v_wallet);
+        end if;
         if e.lot is null then
           b := ledger_end_hold(b, e.hold, v_at);
         else
@@ -334,24 +346,30 @@ const functions = `
         done := done + 1;
         if b.debt + b.written_off > 0 then
           b := ledger_repay(b, case when e.lot is null
-            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at);
+            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at,
+            case when e.lot is null then e.id end);
+        end if;
+        if v_late then
+          perform ledger_keep_wallet(b);
+          done := done + (ledger_sweep_wallets(array[v_wallet], p_now, e.at, p_hold => e.id)).postings;
+          b := ledger_take_up(v_wallet);
         end if;
       end loop;
-      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at); end if;
+      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at, p_hold); end if;
       if b.wallet_version > v_version then perform ledger_keep_wallet(b); end if;
       repaid := repaid + v_debt - b.debt;
     end loop;
-    done := done + (ledger_sweep_wallets(p_wallets, p_now)).postings;
+    done := done + (ledger_sweep_wallets(p_wallets, p_now, p_hold => p_hold)).postings;
   end $fn$;
 
-  -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
+  -- A wallet as it was when a batch had locked it, and its next position in the order of events.
   create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
     was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint,
     was_given_from timestamptz, was_given bigint, was_owing boolean);
 
-  -- Opens unknown wallets, locks all rows in the order of their ids, settles those where something is due. Answers in the order of p_wallets.
-  -- An older transaction may get to a wallet after a younger one: the wallet knows the place of its last event, and the next one
-  -- never stands before it.
+  -- Opens unknown wallets, locks all rows in the order of their ids, and settles those where something is due. Returns them in the
+  -- order of p_wallets. An older transaction may reach a wallet after a younger one: the wallet stores the position of its last event,
+  -- and the next event never precedes it.
   create function ledger_lock_wallets(p_now timestamptz, p_wallets uuid[]) returns ledger_wallet[]
   language plpgsql volatile as $fn$
   #variable_conflict use_column
@@ -377,7 +395,7 @@ const functions = `
     raise exception 'the wallets of a batch cannot be locked' using errcode = 'internal_error';
   end $fn$;
 
-  -- Those of the wallets that another transaction has locked.
+  -- The wallets among these that another transaction has locked.
   create function ledger_locked_v1(p_wallets uuid[]) returns uuid[] language sql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
     with free as materialized (
@@ -390,7 +408,7 @@ const functions = `
   revoke execute on function ledger_locked_v1(uuid[]) from public;
   grant execute on function ledger_locked_v1(uuid[]) to hezong_ledger;
 
-  -- Those of the wallets that have ${MANY_LOTS} lots or more, open or not.
+  -- The wallets among these that have ${MANY_LOTS} lots or more, open or not.
   create function ledger_large_v1(p_wallets uuid[]) returns uuid[] language sql stable security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
     select coalesce(array_agg(u.id), '{}') from unnest(p_wallets) u(id) where ${MANY_LOTS} = (
@@ -399,20 +417,20 @@ const functions = `
   revoke execute on function ledger_large_v1(uuid[]) from public;
   grant execute on function ledger_large_v1(uuid[]) to hezong_ledger;
 
-  -- The business key of an operation and what is kept with it.
+  -- The business key of an operation, and what is stored with it.
   create type ledger_key as (brand text, kind operation_kind, key uuid, external_id text, hash bytea, transport_key uuid,
     wallet_id uuid, result text);
 
-  -- Files the answer to an operation that was done. What has come free by it first meets debts and its own end: the numbers are those
-  -- after that.
-  create function ledger_file(p_key ledger_key, p_answer ledger_outcome) returns ledger_outcome
+  -- Files the answer to an operation that was done. Points that it made available first meet debts and their own expiry; the figures
+  -- are those after that. p_hold is the hold that made them available.
+  create function ledger_file(p_key ledger_key, p_answer ledger_outcome, p_hold uuid default null) returns ledger_outcome
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare v_cell smallint := ledger_cell(p_key.wallet_id); b wallet; v_repaid bigint;
   begin
     select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
     if b.debt + b.written_off > 0 or b.next_due <= p_answer.posted_at then
-      select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at);
+      select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at, p_hold);
       select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
       if v_repaid > 0 then
         p_answer.detail := (coalesce(p_answer.detail, '{}')::jsonb || jsonb_build_object('repaid', v_repaid))::text;
@@ -440,13 +458,14 @@ const functions = `
     return p_answer;
   end $fn$;
 
-  -- Whether points may be spent at a store of a brand, or at the brand without a store; points that go to another wallet are not spent
-  -- anywhere, so there is no brand.
+  -- Whether points may be spent at a store of a brand, or at the brand without a store. Points transferred to another wallet are not
+  -- spent anywhere, so there is no brand.
   create function ledger_allows(p_places text[], p_brand text, p_store text) returns boolean language sql immutable as $fn$
     select p_brand is null or p_places is null or p_places && array[p_brand, p_brand || '/' || p_store]
   $fn$;
 
-  -- What of a wallet's balance can be spent there: no more than the lots allow. A debt is held against whatever else is in the wallet.
+  -- The part of a wallet's balance that can be spent there: no more than the lots allow. A debt is counted against the other points in
+  -- the wallet.
   create function ledger_spendable_v1(p_wallet uuid, p_balance bigint, p_now timestamptz, p_brand text, p_store text) returns bigint
   language sql stable as $fn$
     select least(p_balance, coalesce(sum(remaining), 0))::bigint from lot
@@ -455,8 +474,8 @@ const functions = `
   $fn$;
   grant execute on function ledger_allows(text[], text, text), ledger_spendable_v1(uuid, bigint, timestamptz, text, text) to hezong_ledger;
 
-  -- The lots a spend at a place draws on: what the alliance prefers, then earliest expiry, earliest earned, id. A preference halves the
-  -- lots, so several make turns of them, taken one after the other. Reads only as many lots as it needs.
+  -- The lots that a spend at a place draws on: the alliance's preferences, then earliest expiry, earliest earned, id. A preference
+  -- divides the lots in two, so several divide them into turns, taken one after the other. Reads no more lots than it needs.
   create function ledger_draw(p_cell smallint, p_wallet uuid, p_points bigint, p_now timestamptz, p_prefers text[], p_brand text,
     p_store text)
   returns table (ordinal integer, lot_id uuid, take bigint) language plpgsql stable as $fn$
@@ -479,7 +498,7 @@ const functions = `
     if v_left > 0 then raise exception 'lots do not cover the balance of wallet %', p_wallet using errcode = 'data_corrupted'; end if;
   end $fn$;
 
-  -- In which turn a lot is taken: one binary digit a preference, the weightiest first, 0 where the lot has it.
+  -- The turn of a lot: one binary digit per preference, the most important first, 0 if the preference applies to the lot.
   create function ledger_turn(p_prefers text[], p_limited boolean, p_own boolean) returns integer language sql immutable as $fn$
     select sum(case when case p when 'limited' then p_limited when 'own' then coalesce(p_own, false) end then 0
       else 1 << (cardinality(p_prefers) - n::integer) end)::integer

@@ -16,7 +16,7 @@ const statement = (plain: boolean): string => {
       select i.*, not known and not over_day and was_posted + was_pending + ${total} <= 9007199254740991${general(` and not ${stale}`)} as ok,
         ${brandAccount('i.issuer', 'issued')} as issued
       from (select i.*,
-          -- what all brands gave stands in the wallet; what this one did is counted only where that is not enough to know
+          -- The wallet holds the sum over all brands. The points of this brand are counted only where that sum does not decide.
           case when day_limit is null or ${total} = 0 then false
             when case when was_given_from >= day_from then was_given else 0 end + ${total} <= day_limit then false
             else ledger_gives_over(i.cell, i.wallet_id, i.brand, greatest(day_from, was_given_from), day_limit - (${total})) end as over_day
@@ -71,7 +71,7 @@ const statement = (plain: boolean): string => {
       select n, case when ok then 'created' when ${stale} then 'stale' when over_day then 'over_day' else 'declined' end as verdict, false as replayed,
         case when not ok and not over_day and not ${stale} then 'wallet_limit_exceeded' end as decline,
         case when not ok and not over_day and not ${stale} then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
-        -- unknown until new points have met debts and their own end: then the operation is filed afterwards
+        -- Unknown until new points have met debts and their own expiry; in that case the operation is filed afterwards.
         case when not ok or not was_owing and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id${general(' when ok and pending > 0 then pending_posting_id')} end as posting_id, at as posted_at,
@@ -94,7 +94,7 @@ const statement = (plain: boolean): string => {
 };
 
 const accrue = `
-  -- the first lot travels in the item, as most items have no other
+  -- the first lot is part of the item, because most items have no other
   ${itemType(
     'ledger_accrual_item',
     `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
@@ -106,8 +106,8 @@ const accrue = `
     available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text,
     terms_id bigint, places text[]);
 
-  -- Whether orders and grants of a brand gave a wallet more than so many points since then, which is the beginning of a day. Looks at the
-  -- thousand newest postings; of a wallet with more on one day the answer is that they did.
+  -- Whether orders and grants of a brand gave a wallet more than this many points since the beginning of a day. It reads the thousand
+  -- newest postings; for a wallet with more on one day the answer is true.
   create function ledger_gives_over(p_cell smallint, p_wallet uuid, p_brand text, p_from timestamptz, p_points bigint) returns boolean
   language plpgsql stable as $fn$
   declare p record; v_left bigint := p_points; v_seen integer := 0;

@@ -171,7 +171,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
       from answer
       union all ${REPLAYS}) y;
-    if v_unfiled then v_out := ${fileRestSql(`'${kind}'::operation_kind`)}; end if;
+    if v_unfiled then v_out := ${fileRestSql(`'${kind}'::operation_kind`, 'i.hold_id')}; end if;
     return query select * from unnest(v_out);
   end $fn$;
   grant execute on function ${name}(timestamptz, uuid[], ledger_hold_item[]) to hezong_ledger;
@@ -194,7 +194,7 @@ const giveBack = `
       select * into h from hold where cell = r.cell and id = r.hold_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_limit := h.captured - h.returned; v_posting := null;
-      -- what is pending must have room to come free
+      -- there must be room for pending points to become available
       v_room := 9007199254740991 - r.was_posted - r.was_pending;
       if r.points <= least(v_limit, v_room) then
         with taken as materialized (
@@ -234,7 +234,7 @@ const giveBack = `
         v_answer.decline := case when r.points > v_limit then 'return_exceeds_capture' else 'wallet_limit_exceeded' end;
       end if;
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      return next ledger_file(${keySql(`'redemption_return'`)}, v_answer);
+      return next ledger_file(${keySql(`'redemption_return'`)}, v_answer, h.id);
     end loop;
   end $fn$;
   grant execute on function ledger_return_redemption_v1(timestamptz, uuid[], ledger_redemption_return_item[]) to hezong_ledger;

@@ -8,7 +8,7 @@ import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
  * treated as zero. If several issuers gave the points, each takes back its own part.
  */
 const reverse = `
-  -- Takes up to p_points from lots of one group; appends to the lists it is given.
+  -- Takes up to p_points from lots of one group and appends them to the given lists.
   create function ledger_take_back(p_wallet uuid, p_issuer text, p_origin uuid, p_stage text, p_now timestamptz, p_points bigint,
     inout p_lots uuid[], inout p_amounts bigint[], out taken bigint) language plpgsql volatile as $fn$
   declare l record; v_take bigint;
@@ -27,7 +27,7 @@ const reverse = `
     end loop;
   end $fn$;
 
-  -- Meets what the origin's lots lost to their end, each point once. Answers the points; they are in no balance any more.
+  -- Meets expired points of the origin's lots, each point once. Returns the number of points; they are no longer in any balance.
   create function ledger_meet_lapsed(p_wallet uuid, p_issuer text, p_origin uuid, p_points bigint) returns bigint
   language plpgsql volatile as $fn$
   declare l record; v_met bigint := 0;
@@ -43,9 +43,9 @@ const reverse = `
     return v_met;
   end $fn$;
 
-  -- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what its own lots lost to their end, what
-  -- is left of them, other lots of the issuer, oldest expiry first; the rest becomes a debt, under the terms of the points it stands for
-  -- (p_terms where the origin gave none). Appends to the lists it is given.
+  -- Takes points of one issuer back from a locked wallet, in this order: pending points of the origin, expired points of its own lots,
+  -- the rest of these lots, other lots of the issuer by earliest expiry. The remainder becomes a debt under the terms of the points
+  -- that it stands for (p_terms if the origin gave none). Appends to the given lists.
   create function ledger_take_from(p_wallet uuid, p_issuer text, p_origin uuid, p_now timestamptz, p_take bigint, p_debt_lot uuid,
     p_reference text, p_member text, p_posting uuid, p_terms bigint, inout p_lots uuid[], inout p_amounts bigint[], out from_pending bigint,
     out expired bigint, out to_debt bigint) language plpgsql volatile as $fn$

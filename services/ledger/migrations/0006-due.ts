@@ -3,7 +3,7 @@ import { FUNCTION_SETTINGS, MANY_LOTS } from './sql.js';
 
 /** Processes what becomes due by time in wallets that receive no calls; and early expiry by the operator. */
 const due = `
-  -- Settles wallets for whoever is about to read them.
+  -- Settles wallets before they are read.
   create function ledger_settle_v1(p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
@@ -14,7 +14,7 @@ const due = `
       was_pending, was_debt, was_limited, was_wallet_version, was_given_from, was_given, was_owing, place);
   end $fn$;
 
-  -- Wallets that can't be settled, and why: they are left alone until they are due to be tried again, ever later.
+  -- Wallets that cannot be settled, and why. They are skipped until their next attempt; the intervals grow.
   create table due_fault (
     cell smallint not null,
     tries integer not null default 1,
@@ -26,9 +26,9 @@ const due = `
   );
   revoke insert, update, delete, truncate, references, trigger on due_fault from public, hezong_ledger;
 
-  -- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
-  -- Where one of them can't be settled, the others go one by one. Answers how many things were done, the wallets that could not be
-  -- settled now, and how many there are of such.
+  -- Settles some of the wallets where something is due, longest overdue first; skips wallets that another transaction has locked. If
+  -- one of them cannot be settled, the others are settled one by one. Returns the number of things done, the wallets that could not be
+  -- settled now, and the number of all such wallets.
   create function ledger_settle_due_v1(p_now timestamptz, p_limit integer, out done integer, out failed uuid[], out unsettled integer)
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
@@ -51,7 +51,7 @@ const due = `
       perform from wallet where cell = ledger_cell(v_wallet) and wallet_id = v_wallet for no key update skip locked;
       continue when not found;
       v_wallets := v_wallets || v_wallet;
-      -- whoever wants one of them waits for all
+      -- a call for any one of them waits for all
       v_lots := v_lots + (select count(*) from (
         select from lot where cell = ledger_cell(v_wallet) and wallet_id = v_wallet and open limit ${MANY_LOTS}) x);
       exit when v_lots >= ${MANY_LOTS};
@@ -61,7 +61,7 @@ const due = `
         select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;
         delete from due_fault f using unnest(v_wallets) w where f.cell = ledger_cell(w) and f.wallet_id = w;
       exception when others then
-        -- what the server is short of is nobody's fault
+        -- a shortage on the server is not the fault of a wallet
         if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
         done := 0;
         foreach v_wallet in array v_wallets loop
@@ -83,7 +83,7 @@ const due = `
     select count(*) into unsettled from due_fault;
   end $fn$;
 
-  -- Has the next sweep try a wallet again; false unless it is one that can't be settled.
+  -- Makes the next sweep try a wallet again; false unless the wallet cannot be settled.
   create function ledger_retry_due_v1(p_wallet uuid) returns boolean language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   begin
     update due_fault set retry_at = clock_timestamp() where cell = ledger_cell(p_wallet) and wallet_id = p_wallet;
@@ -91,8 +91,8 @@ const due = `
   end $fn$;
   grant execute on function ledger_retry_due_v1(uuid) to hezong_ledger;
 
-  -- An early expiry: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped. It belongs to no
-  -- wallet, so its answer is here as well.
+  -- An early expiry. It runs wallet by wallet in separate batches and can be resumed where it stopped. It belongs to no wallet, so its
+  -- answer is stored here too.
   create table expiration_run (
     id uuid primary key,
     brand text not null,
@@ -102,16 +102,16 @@ const due = `
     points bigint not null default 0,
     lots integer not null default 0,
     result json not null,
-    -- the last wallet that this round came to, and whether it has ended anything: it is over when a round does not
+    -- the last wallet reached in this round, and whether the round has ended any points; the run is over after a round that ends none
     reached uuid,
     going boolean not null default false,
-    -- when it was done
+    -- when the run was completed
     posted_at timestamptz
   );
   ${brandPolicySql('expiration_run')}
   revoke insert, update, delete, truncate, references, trigger on expiration_run from public, hezong_ledger;
 
-  -- One batch of it; verdict 'continue' until nothing is left, then the answer stands for good.
+  -- One batch of it. The verdict is 'continue' until nothing is left; then the answer is final.
   create type ledger_expiration_item as (brand text, external_id text, key uuid, hash bytea, transport_key uuid, id uuid,
     issuer text, campaign text, wallet_id uuid, reason text, result text);
 
@@ -147,7 +147,7 @@ const due = `
     v_out.verdict := 'created'; v_out.result := v_run.result::text;
     if v_run.posted_at is null then
       v_out.replayed := false; v_out.result := null;
-      -- one statement each, so that a generic plan finds the lots by key
+      -- one statement per case, so that a generic plan finds the lots by key
       if r.wallet_id is not null then
         select array_agg(wallet_id) into v_wallets from (
           select wallet_id from lot where cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id and not debt
@@ -164,7 +164,7 @@ const due = `
         v_cell := ledger_cell(v_wallet);
         perform from wallet where cell = v_cell and wallet_id = v_wallet for no key update;
         perform ledger_settle_wallets(array[v_wallet], p_now);
-        -- points that are held, not yet available or spent follow as soon as they come free
+        -- points that are held, not yet available or spent expire when they become available
         with closed as (
           update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
           where cell = v_cell and wallet_id = v_wallet and not debt
@@ -174,16 +174,16 @@ const due = `
         )
         select count(*) filter (where not pending and remaining > 0) as free, count(*) filter (where open) as n into v_lots from closed;
         if v_lots.free > 0 then
-          -- what was due before is done
-          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, r.external_id, p_now);
+          -- everything due earlier has been done
+          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, p_reference => r.external_id);
           v_run.points := v_run.points + v_swept.points;
         end if;
         v_run.lots := v_run.lots + v_lots.n;
-        -- whoever wants one of these wallets waits for all
+        -- a call for any one of these wallets waits for all
         v_touched := v_touched + v_lots.n;
         exit when v_touched >= ${MANY_LOTS};
       end loop;
-      -- what came meanwhile to wallets that it had passed is found by another round
+      -- another round finds points that meanwhile came to wallets already passed
       v_run.going := r.wallet_id is null and (v_run.going or v_wallets is not null);
       v_run.reached := case when v_touched >= ${MANY_LOTS} and r.wallet_id is null then v_wallet else v_seen[p_limit] end;
       if v_run.reached is not null or v_run.going then

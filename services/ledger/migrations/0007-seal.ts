@@ -10,14 +10,14 @@ const seal = `
   create table seal_block (
     cell smallint not null,
     number bigint not null,
-    -- up to where the pass went that made it
+    -- the position up to which the pass that made the block went
     to_epoch smallint not null,
     to_xid xid8 not null,
     to_seq bigint not null,
     postings integer not null check (postings > 0),
     points numeric not null,
     seqs bigint[] not null,
-    -- 32 bytes a posting, in the order of seqs
+    -- 32 bytes per posting, in the order of seqs
     leaves bytea not null,
     previous bytea,
     hash bytea not null,
@@ -28,13 +28,13 @@ const seal = `
   ${appendOnlySql('seal_block')}
   revoke insert, update, delete, truncate, references, trigger on seal_block from public, hezong_ledger;
 
-  -- What a lot was when it was made: what becomes of it is in movements.
+  -- A lot as it was created; later changes are in movements.
   create function ledger_lot_text(l lot) returns text language sql stable as $fn$
     select row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at,
       l.available_from, l.places, l.campaign, l.reason, l.rule_id, l.origin_id, l.reference, l.member_ref)::text
   $fn$;
 
-  -- Digests of the postings after one place, up to another or as many as asked; transaction ids are no part of them.
+  -- Digests of the postings after one position, up to another position or a number; they do not include transaction ids.
   create function ledger_digests(p_epoch smallint, p_xid xid8, p_seq bigint, p_to_epoch smallint, p_to_xid xid8, p_to_seq bigint,
     p_limit integer)
   returns table (cell smallint, epoch smallint, xid xid8, seq bigint, posting_id uuid, points bigint, accounts integer[], amounts bigint[],
@@ -54,7 +54,7 @@ const seal = `
           as movements,
         string_agg(ledger_lot_text(l), '' order by a.ordinal) as lots
       from allocation a
-      -- each lot by its key: a wallet may have thousands of them
+      -- each lot by its key, because a wallet may have thousands of lots
       left join lateral (
         select * from lot where cell = p.cell and wallet_id = p.wallet_id and id = a.lot_id and posting_id = p.id offset 0) l on true
       where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version) moved
@@ -72,7 +72,7 @@ const seal = `
       || sha256(b.leaves))
   $fn$;
 
-  -- Seals the next postings, each cell's in a block of its chain; answers how many there were. One sealer at a time.
+  -- Seals the next postings, those of each cell in a block of its chain, and returns their number. One sealer at a time.
   create function ledger_seal_v1(p_limit integer) returns integer language plpgsql volatile security definer
   set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$
   #variable_conflict use_column
@@ -110,8 +110,8 @@ const seal = `
     return v_sealed;
   end $fn$;
 
-  -- Checks the chains, the newest blocks of each at most as many as asked: first that the blocks hold each other, then that the
-  -- postings are those that were sealed, pass by pass. The first fault alone, with the posting it is about where there is one.
+  -- Checks the chains (of each, at most the given number of newest blocks): first that each block follows the one before it, then that
+  -- the postings are those that were sealed, pass by pass. Returns only the first fault, with its posting if there is one.
   create function ledger_verify_v1(p_newest bigint default null) returns table (cell smallint, block bigint, seq bigint, posting_id uuid, fault text)
   language plpgsql stable security definer
   set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$

@@ -24,8 +24,8 @@ const terms = `
   ${appendOnlySql('contract_terms')}
   revoke insert, update, delete, truncate, references, trigger on contract_terms from public, hezong_ledger;
 
-  -- Files terms in a transaction of its own, before the first batch that names them: as with brand accounts, no lock of it lasts while
-  -- a batch runs.
+  -- Files terms in a separate transaction before the first batch that names them: as for brand accounts, no lock on them lasts while a
+  -- batch runs.
   create function ledger_open_terms_v1(p_terms json) returns void language sql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
     insert into contract_terms select * from json_populate_recordset(null::contract_terms, p_terms) t order by t.id

@@ -51,7 +51,7 @@ export const features = defineMigration({
       reimbursement_price_micro bigint not null check (reimbursement_price_micro >= 0),
       created_at timestamptz not null,
       expires_at timestamptz not null check (expires_at > created_at),
-      -- by the server's clock: how long it is kept does not depend on the alliance's
+      -- by the server's clock: retention does not depend on the alliance's clock
       recorded_at timestamptz not null default clock_timestamp(),
       primary key (cell, id),
       check (cell = ledger_cell(wallet_id))
@@ -59,13 +59,13 @@ export const features = defineMigration({
     create index quote_age on quote (recorded_at);
     ${brandPolicySql('quote')}
 
-    -- Points that brands gave within a day, counted by each process for itself.
+    -- Points that brands gave within a day, counted by each process separately.
     create table brand_day (
       brand text not null,
       day date not null,
       process uuid not null,
       points numeric(38, 0) not null,
-      -- what the operator lets the brand give on that day; 0 for no more than its contract says
+      -- points that the operator allows the brand to give on that day; 0 for no more than its contract says
       allowed bigint not null check (allowed >= 0),
       recorded_at timestamptz not null default clock_timestamp(),
       primary key (brand, day, process)

@@ -5,8 +5,8 @@ import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 const functions = `
   ${itemType('ledger_delivery_item', 'purchase_id uuid, free_from timestamptz, late_days integer, zone text')}
 
-  -- Makes spendable what waited for the delivery, as of free_from. Its end moves by the days that the report came late; not so where it
-  -- was brought forward meanwhile. What is past its end all the same meets older debts and expires.
+  -- Makes points that waited for the delivery available as of free_from. Their expiry moves by the days by which the report was late,
+  -- unless the expiry was brought forward meanwhile. Points that are past their expiry even so meet older debts and expire.
   create function ledger_deliver_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_delivery_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
@@ -47,7 +47,8 @@ const functions = `
   end $fn$;
   grant execute on function ledger_deliver_v1(timestamptz, uuid[], ledger_delivery_item[]) to hezong_ledger;
 
-  -- Takes points back that were given without a purchase, as a return does: from their own lots, others of the issuer, then a debt.
+  -- Takes back points that were given without a purchase, as a return does: from their own lots, then other lots of the issuer, then
+  -- as a debt.
   ${itemType(
     'ledger_taking_item',
     'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid, terms_id bigint',
@@ -83,20 +84,21 @@ const functions = `
   end $fn$;
   grant execute on function ledger_take_v1(timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
-  -- Rewards that were not booked because their issuer had no contract, or they were too large for it, or the wallet was full: kept, as nobody asked for an answer.
+  -- Rewards that were not booked because their issuer had no contract, they were too large for it, or the wallet was full. They are
+  -- stored because no caller receives an answer.
   create table declined_reward (
     cell smallint not null,
     declined_at timestamptz not null,
     occurred_at timestamptz not null,
     wallet_id uuid not null,
     id uuid not null,
-    -- what its points would have stood under
+    -- the origin that its points would have had
     origin_id uuid not null,
     points bigint not null check (points <> 0),
     key text not null,
     issuer text not null,
     reason text not null,
-    -- why it was declined: a code of the error catalogue
+    -- reason for the decline: a code of the error catalogue
     cause text not null,
     primary key (cell, wallet_id, key),
     check (cell = ledger_cell(wallet_id))
@@ -121,7 +123,7 @@ const functions = `
   ${appendOnlySql('debt_write_off')}
   ${brandPolicySql('debt_write_off')}
 
-  -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
+  -- Ranks of members as published by membership, with their beginnings: the ledger's copy, one row per wallet.
   create table member_tier (
     cell smallint not null,
     wallet_id uuid not null,

@@ -7,7 +7,7 @@ import { appendOnlySql, defineMigration } from '#libs/postgres';
 const drawOrders = `
   create table draw_order (
     version integer primary key check (version > 0),
-    -- what goes before the earliest end, the weightiest first
+    -- preferences that precede the earliest expiry, the most important first
     prefers text[] not null,
     made_at timestamptz not null default clock_timestamp(),
     constraint draw_order_each_once check (prefers <@ array['limited', 'own']
@@ -17,7 +17,7 @@ const drawOrders = `
   ${appendOnlySql('draw_order')}
   revoke insert, update, delete, truncate, references, trigger on draw_order from public, hezong_ledger;
 
-  -- Adds a version; the content of the newest is that version again.
+  -- Adds a version. If the newest version has the same content, it is returned instead.
   create function ledger_draw_by_v1(p_prefers text[]) returns draw_order language plpgsql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
   declare v_newest draw_order;

@@ -11,7 +11,7 @@ const functions = `
 
   ${itemType('ledger_transfer_item', 'member_ref text, to_wallet_id uuid, to_member_ref text, to_posting_id uuid, points bigint')}
 
-  -- The wallets that points go to stand behind those they come from.
+  -- In p_wallets the receiving wallets follow the giving ones.
   create function ledger_transfer_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_transfer_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
@@ -24,7 +24,7 @@ const functions = `
     select prefers into strict v_prefers from draw_order order by version desc limit 1;
     for r in select * from (${ITEMS}) i where not known order by n loop
       select greatest(r.at, posted_at) into strict v_at from wallet where cell = ledger_cell(r.to_wallet_id) and wallet_id = r.to_wallet_id;
-      -- the other side may have been posted to by a clock that runs ahead
+      -- a process whose clock runs ahead may have posted to the other side
       if v_at > p_now then perform ledger_settle_wallets(array[r.wallet_id, r.to_wallet_id], v_at); end if;
       select * into strict f from wallet where cell = r.cell and wallet_id = r.wallet_id;
       select * into strict t from wallet where cell = ledger_cell(r.to_wallet_id) and wallet_id = r.to_wallet_id;
@@ -45,7 +45,7 @@ const functions = `
           update lot l set remaining = l.remaining - d.take, open = l.remaining - d.take + l.held > 0
           from d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
         ), made as (
-          -- what later postings of the lot say goes to its issuer, who must not learn how another brand calls the member
+          -- later postings of the lot are published to its issuer, who must not learn another brand's memberRef
           insert into lot (cell, wallet_id, id, issuer, asset, terms_id, points, remaining, available_from, expires_at, agreed_expires_at,
             earned_at, places, campaign, reason, rule_id, origin_id, reference, member_ref, posting_id)
           select t.cell, t.wallet_id, new_id, issuer, asset, terms_id, take, take, available_from, expires_at, agreed_expires_at,
@@ -68,7 +68,7 @@ const functions = `
         perform ledger_post_one(v_posting, r.points, 0, v_transit, g.new_lots, g.points, g.none, g.lots);
         update wallet set next_due = least(next_due, g.expires_at), limited = limited or g.limited
         where cell = t.cell and wallet_id = t.wallet_id;
-        -- what came free there meets debts; the side that gave is settled when its answer is filed
+        -- Points that become available there meet debts. The giving side is settled when its answer is filed.
         if t.debt + t.written_off > 0 then perform ledger_settle_wallets(array[t.wallet_id], v_at); end if;
         v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;
         v_answer.detail := json_build_object('points', r.points);

@@ -2,8 +2,8 @@ import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 /** Keys and the answers given under them. */
 const tables = `
-  -- Who used a business key first, forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
-  -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
+  -- The first use of a business key, kept forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. The
+  -- row is in the cell of the key, not of the wallet. An Idempotency-Key is a separate key that leads to the same operation.
   create table claim (
     cell smallint not null,
     key uuid not null,
@@ -13,8 +13,8 @@ const tables = `
   );
   ${appendOnlySql('claim')}
 
-  -- What was asked under a business key and what was answered, declines included: all but orders and
-  -- authorizations that were taken in, whose rows tell both.
+  -- The request under a business key and its answer, declines included: all except orders and authorizations that were accepted, whose
+  -- rows contain both.
   create table operation (
     cell smallint not null,
     kind operation_kind not null,
@@ -38,12 +38,13 @@ const tables = `
   create index operation_age on operation (posted_at);
   ${brandPolicySql('operation')}
 
-  -- Answers whose promised time is over: the same rows, out of the way of those that may still be asked for. Keys stay where they are.
+  -- Answers older than the promised time: the same rows, stored apart from those that may still be requested. Keys stay where they
+  -- are.
   create table operation_archive (like operation, primary key (cell, id));
   ${appendOnlySql('operation_archive')}
   ${brandPolicySql('operation_archive')}
 
-  -- An answer never changes, and goes only once it is in the archive.
+  -- An answer never changes, and is deleted only once it is in the archive.
   create function refuse_loss() returns trigger language plpgsql as $fn$
   begin
     if tg_op = 'DELETE' then
@@ -54,7 +55,7 @@ const tables = `
   create trigger operation_kept before update or delete on operation for each row execute function refuse_loss();
   create trigger operation_no_truncate before truncate on operation for each statement execute function refuse_loss();
 
-  -- Moves some of the answers that are older than an instant; answers how many. Several may move at once.
+  -- Moves some of the answers older than an instant and returns their number. Several calls may run concurrently.
   create function ledger_archive_v1(p_before timestamptz, p_limit integer) returns integer language plpgsql volatile security definer
   set search_path = pg_catalog, public, pg_temp as $fn$
   declare v_cells smallint[]; v_ids uuid[];

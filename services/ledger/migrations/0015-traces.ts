@@ -20,7 +20,7 @@ export const traces = defineMigration({
   create index event_trace_age on event_trace (recorded_at);
   revoke insert, update, truncate, references, trigger on event_trace from public, hezong_ledger;
 
-  -- hezong.traces: {"<wallet id>": "<traceparent>"} of the batch under way; a wallet stands in a batch once
+  -- hezong.traces: {"<wallet id>": "<traceparent>"} of the current batch; a wallet occurs in a batch once
   create function keep_trace() returns trigger language plpgsql security definer
     set search_path = pg_catalog, public, pg_temp as $fn$
   begin

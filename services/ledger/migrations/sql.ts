@@ -78,9 +78,12 @@ export function keySql(kind: string, r = 'r'): string {
   return `row(${r}.brand, ${kind}, ${r}.key, ${r}.external_id, ${r}.hash, ${r}.transport_key, ${r}.wallet_id, ${r}.result)::ledger_key`;
 }
 
-/** The answers of `v_out`, after those without a balance were filed: the rest of a batch that one statement could not answer. */
-export function fileRestSql(kind: string): string {
-  return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(${keySql(kind, 'i')}, o) end)
+/**
+ * The answers of `v_out`, after those without a balance were filed: the rest of a batch that one statement could not answer. `hold` is
+ * the hold whose points came free.
+ */
+export function fileRestSql(kind: string, hold = 'null'): string {
+  return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(${keySql(kind, 'i')}, o, ${hold}) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n)`;
 }
 

@@ -26,7 +26,7 @@ create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
 
 create type hold_status as enum ('authorized', 'partially_captured', 'captured', 'voided', 'expired');
 
--- This server. Transaction ids mean nothing on another one, so wherever they give the order of events an epoch stands before them.
+-- This server. Transaction ids are not comparable between servers, so wherever they order events, an epoch precedes them.
 create table node (
   only_one boolean default true primary key check (only_one),
   epoch smallint not null,
@@ -35,16 +35,16 @@ create table node (
 revoke all on node from hezong_ledger;
 grant select on node to hezong_ledger;
 
--- The numbers of events within a transaction: postings, orders that earn nothing, and what happens to orders later.
+-- Numbers the events of a transaction: postings, orders that earn nothing, and later events of orders.
 create sequence event_seq;
 revoke all on sequence event_seq from hezong_ledger;
 
--- Opened centrally, the same on every server: a leg names its account by number.
+-- Opened centrally and the same on every server: a leg refers to its account by number.
 create table brand_account (
   id integer generated always as identity primary key,
   owner text not null,
   kind account_kind not null,
-  -- what it counts; everything filed under an account is of its asset
+  -- unit of the account and of everything filed under it
   asset text not null default 'PTS',
   opened_at timestamptz not null default clock_timestamp(),
   unique (owner, kind, asset)
@@ -52,7 +52,7 @@ create table brand_account (
 revoke all on brand_account from hezong_ledger;
 grant select on brand_account to hezong_ledger;
 
--- What the legs of sealed postings come to, cell by cell: brand accounts authorize nothing, so nothing waits for their balance.
+-- Sum of the legs of sealed postings, cell by cell. Brand accounts authorize nothing, so nothing waits for their balance.
 create table brand_balance (
   cell smallint not null,
   account_id integer not null,
@@ -64,11 +64,11 @@ create table brand_balance (
 revoke all on brand_balance from hezong_ledger;
 grant select on brand_balance to hezong_ledger;
 
--- A wallet and its mutex. Held points are part of what is posted, pending ones are counted apart. What ever went in and out has no
--- bound and stands in the postings.
+-- A wallet, and its mutex. Held points are part of posted; pending points are counted separately. The totals that ever went in and
+-- out have no bound and are found in the postings.
 create table wallet (
   cell smallint not null,
-  -- place of its last event
+  -- position of its last event
   epoch smallint not null default 0,
   wallet_id uuid not null,
   xid xid8 not null default '0'::xid8,
@@ -78,32 +78,33 @@ create table wallet (
   debt bigint not null default 0,
   pending bigint not null default 0,
   asset text not null default 'PTS',
-  -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
+  -- Nothing of the wallet is due before this: no lot becomes available or expires, no hold runs out. Any later use of the wallet
+  -- settles it first.
   next_due timestamptz,
-  -- it has had points that cannot be spent everywhere: what can be is to be counted lot by lot
+  -- whether it ever had points that cannot be spent everywhere: then its spendable points are counted lot by lot
   limited boolean not null default false,
   posted_at timestamptz,
-  -- points that orders and grants of all brands gave since then, the beginning of a day
+  -- points given by orders and grants of all brands since given_from, the beginning of a day
   given_from timestamptz,
   given bigint not null default 0,
-  -- the posting before the first that counts
+  -- version of the posting before the first one counted
   given_after bigint not null default 0,
-  -- of debts that were written off, what no points that came free have met since
+  -- the part of written-off debts that no available points have met since
   written_off bigint not null default 0,
   primary key (cell, wallet_id),
-  -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
-  -- for every statement.
+  -- Floor and ceiling: without holds, the balance falls below zero by no more than open debts, and there is room for pending points
+  -- to become available. One CHECK per table, because PostgreSQL reads each of them anew for every statement.
   constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0 and written_off >= 0
     and cell = ledger_cell(wallet_id) and posted >= (held - debt) and posted <= ('9007199254740991'::bigint - pending))
 ) with (fillfactor = 70);
 revoke all on wallet from hezong_ledger;
 grant select on wallet to hezong_ledger;
 
--- One immutable transaction with all its legs; the row is the event PostingRecorded. Its own legs of the wallet are spendable and
--- pending; of brands mostly one account moves, others where several issuers give or take back. Every row by itself sums to zero.
+-- One immutable transaction with all its legs; the row is the event PostingRecorded. The wallet's own legs are spendable and
+-- pending. Usually one brand account moves; several move where several issuers give or take back points. Every row sums to zero.
 create table posting (
   cell smallint not null,
-  -- place in the order of events: never before the wallet's previous one, whichever transaction began first
+  -- position in the order of events: never before the wallet's previous event, whichever transaction began first
   epoch smallint not null,
   kind posting_kind not null,
   wallet_version bigint not null,
@@ -115,7 +116,7 @@ create table posting (
   spendable bigint not null,
   pending bigint not null,
   brand_points bigint,
-  -- the wallet right after it
+  -- the wallet immediately after the posting
   balance_after bigint not null,
   held_after bigint not null,
   pending_after bigint not null,
@@ -129,26 +130,26 @@ create table posting (
   member_ref text,
   reference text,
   campaign text,
-  -- the order, grant or transfer it belongs to
+  -- the order, grant or transfer that the posting belongs to
   order_id uuid,
   hold_id uuid,
   -- the other side of a transfer
   other_wallet_id uuid,
-  -- the lot it made, the first of several: this movement has no row of its own
+  -- the first lot that the posting created; this movement has no row of its own
   lot_id uuid,
   other_accounts integer[],
   other_points bigint[],
   asset text not null default 'PTS',
-  -- the redeemer's, as in force at the capture
+  -- the redeemer's terms in force at the capture
   terms_id bigint,
-  primary key (cell, wallet_id, wallet_version),
+  primary key (cell, wallet_id, wallet_version) include (brand),
   constraint posting_sums_to_zero check (points > 0 and (kind = 'capture'::posting_kind) = (terms_id is not null)
     and (spendable + pending + coalesce(brand_points, 0::bigint) + coalesce(ledger_total(other_points), 0::bigint)) = 0
     and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)
     and (other_points is null or cardinality(other_accounts) = cardinality(other_points)))
 );
 create index posting_relay on posting (epoch, xid, seq);
--- postings come in the order of their times, or nearly: this costs writers next to nothing
+-- postings are stored nearly in the order of their times, so this index costs writers almost nothing
 create index posting_time on posting using brin (posted_at) with (autosummarize='on');
 alter table posting enable row level security, force row level security;
 create policy posting_brand on posting
@@ -174,8 +175,8 @@ create view brand_entry with (security_invoker = true) as
     where posting.other_accounts is not null;
 grant select, insert, update, delete on brand_entry to hezong_ledger;
 
--- What a posting did to a lot that was there before, or to further lots that it made. Signed: positive adds to the member; a debt lot
--- grows by negative points.
+-- What a posting did to an existing lot, or to further lots that it created. Signed: a positive number adds to the member; a debt
+-- lot grows by negative points.
 create table allocation (
   cell smallint not null,
   ordinal smallint not null,
@@ -195,7 +196,7 @@ create trigger allocation_no_truncate before truncate on allocation for each sta
 revoke all on allocation from hezong_ledger;
 grant select on allocation to hezong_ledger;
 
--- "open" (a boolean that changes once) carries the partial indexes, so that drawing from a lot stays a HOT update.
+-- "open" (a boolean that changes once) is the condition of the partial indexes, so that drawing from a lot remains a HOT update.
 create table lot (
   cell smallint not null,
   wallet_id uuid not null,
@@ -206,24 +207,24 @@ create table lot (
   points bigint not null,
   remaining bigint not null,
   held bigint not null default 0,
-  -- what of it was lost to its end and no return has met since; of a debt, what was written off and no points have met since; null for nothing
+  -- points that expired and that no return has met since; of a debt, points written off that no points have met since; null for none
   lapsed bigint,
   available_from timestamptz,
   expires_at timestamptz,
-  -- the end that was agreed when the points were issued, where it was moved; infinity for none
+  -- the expiry agreed when the points were issued, if it was moved; infinity for none
   agreed_expires_at timestamptz,
   earned_at timestamptz not null,
-  -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
+  -- the issuer's terms in force when the points were issued; a debt has the terms of the points that it stands for
   terms_id bigint not null,
   issuer text not null,
   asset text not null default 'PTS',
-  -- where alone they can be spent, brand or brand/store; null for everywhere
+  -- the only places where the points can be spent, brand or brand/store; null for everywhere
   places text[],
   campaign text,
   reason text not null,
   rule_id text,
   origin_id uuid,
-  -- the brand's own name of the order or grant, and its name of the member: what later postings of this lot say
+  -- the brand's own id of the order or grant, and its memberRef: later postings of this lot carry both
   reference text,
   member_ref text,
   posting_id uuid not null,
@@ -234,17 +235,17 @@ create table lot (
 ) with (fillfactor = 80);
 create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
 create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not null;
--- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
+-- A lot that waits for a delivery may wait beyond its expiry. It must not precede lots that are due.
 create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
 create index lot_due on lot (available_from) where open and pending;
--- also what is spent: it ends with its campaign, should it come back
+-- Spent lots too: if points come back, they expire with their campaign.
 create index lot_campaign on lot (issuer, campaign, wallet_id) where campaign is not null;
 -- Debts to brands that have left, written off by two people.
 create index lot_owed on lot (issuer, wallet_id) where open and debt;
 revoke all on lot from hezong_ledger;
 grant select on lot to hezong_ledger;
 
--- All that postings did to lots, in the order they did it.
+-- All effects of postings on lots, in their order.
 create view movement with (security_invoker = true) as
   select p.cell, p.wallet_id, p.wallet_version, 0::smallint as ordinal, p.id as posting_id, p.lot_id, l.points,
     null::uuid as original_posting_id, null::uuid as other_lot_id
@@ -257,12 +258,12 @@ create view movement with (security_invoker = true) as
     from allocation;
 grant select, insert, update, delete on movement to hezong_ledger;
 
--- An authorization, and what was answered to it: the figures are those of its posting.
+-- An authorization and the answer to it; the figures are those of its posting.
 create table hold (
   cell smallint not null,
   id uuid not null,
   wallet_id uuid not null,
-  -- the wallet's version of its posting; one that captured at once is its own first capture
+  -- the wallet's version of its posting; a hold captured immediately is its own first capture
   wallet_version bigint not null,
   request_hash bytea not null,
   result json not null,
@@ -282,11 +283,11 @@ create table hold (
   quoted_reimbursement_micro bigint,
   campaign text,
   asset text not null default 'PTS',
-  -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
+  -- the redeemer's terms when the points were reserved; they also apply to a capture after the contract has ended
   terms_id bigint not null,
-  -- the version of the draw order that its lots were taken by
+  -- version of the draw order by which its lots were taken
   draw_order integer not null,
-  -- wallet versions of its capture postings, in order: give-backs walk them from the end
+  -- wallet versions of its capture postings, in order; returns of redeemed points take the newest first
   captures bigint[] not null default '{}'::bigint[],
   primary key (cell, id),
   constraint hold_within_points check (points > 0 and captured >= 0 and released >= 0
@@ -303,7 +304,7 @@ create policy hold_brand on hold
 revoke all on hold from hezong_ledger;
 grant select on hold to hezong_ledger;
 
--- What a hold reserves of each lot; one that captured at once reserved nothing.
+-- Points that a hold reserves of each lot; a hold captured immediately reserved none.
 create table hold_lot (
   cell smallint not null,
   ordinal smallint not null,
@@ -319,7 +320,7 @@ create table hold_lot (
 revoke all on hold_lot from hezong_ledger;
 grant select on hold_lot to hezong_ledger;
 
--- An order, and what was answered to it. Where it earned something its posting is the event of both; else the row is.
+-- An order and the answer to it. If it earned points, its posting is the event for both; otherwise the row is.
 create table purchase (
   cell smallint not null,
   epoch smallint,
@@ -333,9 +334,9 @@ create table purchase (
   posted_at timestamptz not null,
   points_earned bigint not null,
   points_reversed bigint not null default 0,
-  -- of those reversed, what had expired by then: no posting moves it again
+  -- the part of points_reversed that had already expired; no posting moves it again
   points_expired bigint not null default 0,
-  -- the answer's
+  -- as answered
   balance bigint not null,
   held bigint not null,
   pending bigint not null,
@@ -365,7 +366,7 @@ create trigger purchase_trace after insert on purchase for each row
 revoke all on purchase from hezong_ledger;
 grant select on purchase to hezong_ledger;
 
--- What happened to an order later.
+-- A later event of an order.
 create table order_event (
   cell smallint not null,
   epoch smallint not null,
@@ -380,7 +381,7 @@ create table order_event (
   member_ref text not null,
   order_external_id text not null,
   external_id text not null,
-  -- what a return took back, [lineId, quantity, net] each; null for a delivery
+  -- lines of a return, each [lineId, quantity, net]; null for a delivery
   lines json,
   primary key (cell, id)
 );
@@ -398,21 +399,21 @@ create trigger order_event_trace after insert on order_event for each row
 revoke all on order_event from hezong_ledger;
 grant select on order_event to hezong_ledger;
 
--- What a posting function answers, one row an item.
+-- Answer of a posting function, one row per item.
 create type ledger_outcome as (n integer, verdict text, replayed boolean, decline text, decline_limit bigint,
   result text, balance bigint, held bigint, pending bigint, debt bigint, detail text, subject_id uuid, posting_id uuid,
   posted_at timestamptz);
 
--- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
+-- A wallet as it was when a batch had locked it, and its next position in the order of events.
 create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
   was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint,
   was_given_from timestamptz, was_given bigint, was_owing boolean);
 
--- The business key of an operation and what is kept with it.
+-- The business key of an operation, and what is stored with it.
 create type ledger_key as (brand text, kind operation_kind, key uuid, external_id text, hash bytea, transport_key uuid,
   wallet_id uuid, result text);
 
--- the first lot travels in the item, as most items have no other
+-- the first lot is part of the item, because most items have no other
 create type ledger_accrual_item as (n integer, brand text, external_id text, key uuid, hash bytea, transport_key uuid,
   id uuid, wallet_id uuid, posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text,
   kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
@@ -443,7 +444,7 @@ create type ledger_reversal_item as (n integer, brand text, external_id text, ke
   purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text, parts text,
   lines text);
 
--- Wallets that can't be settled, and why: they are left alone until they are due to be tried again, ever later.
+-- Wallets that cannot be settled, and why. They are skipped until their next attempt; the intervals grow.
 create table due_fault (
   cell smallint not null,
   tries integer not null default 1,
@@ -456,8 +457,8 @@ create table due_fault (
 revoke all on due_fault from hezong_ledger;
 grant select on due_fault to hezong_ledger;
 
--- An early expiry: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped. It belongs to no
--- wallet, so its answer is here as well.
+-- An early expiry. It runs wallet by wallet in separate batches and can be resumed where it stopped. It belongs to no wallet, so its
+-- answer is stored here too.
 create table expiration_run (
   id uuid primary key,
   brand text not null,
@@ -467,10 +468,10 @@ create table expiration_run (
   points bigint not null default 0,
   lots integer not null default 0,
   result json not null,
-  -- the last wallet that this round came to, and whether it has ended anything: it is over when a round does not
+  -- the last wallet reached in this round, and whether the round has ended any points; the run is over after a round that ends none
   reached uuid,
   going boolean not null default false,
-  -- when it was done
+  -- when the run was completed
   posted_at timestamptz
 );
 alter table expiration_run enable row level security, force row level security;
@@ -480,21 +481,21 @@ create policy expiration_run_brand on expiration_run
 revoke all on expiration_run from hezong_ledger;
 grant select on expiration_run to hezong_ledger;
 
--- One batch of it; verdict 'continue' until nothing is left, then the answer stands for good.
+-- One batch of it. The verdict is 'continue' until nothing is left; then the answer is final.
 create type ledger_expiration_item as (brand text, external_id text, key uuid, hash bytea, transport_key uuid, id uuid,
   issuer text, campaign text, wallet_id uuid, reason text, result text);
 
 create table seal_block (
   cell smallint not null,
   number bigint not null,
-  -- up to where the pass went that made it
+  -- the position up to which the pass that made the block went
   to_epoch smallint not null,
   to_xid xid8 not null,
   to_seq bigint not null,
   postings integer not null check (postings > 0),
   points numeric not null,
   seqs bigint[] not null,
-  -- 32 bytes a posting, in the order of seqs
+  -- 32 bytes per posting, in the order of seqs
   leaves bytea not null,
   previous bytea,
   hash bytea not null,
@@ -592,7 +593,7 @@ create table quote (
   reimbursement_price_micro bigint not null check (reimbursement_price_micro >= 0),
   created_at timestamptz not null,
   expires_at timestamptz not null,
-  -- by the server's clock: how long it is kept does not depend on the alliance's
+  -- by the server's clock: retention does not depend on the alliance's clock
   recorded_at timestamptz not null default clock_timestamp(),
   primary key (cell, id),
   check (value >= 0 and value <= basket_total),
@@ -606,13 +607,13 @@ create policy quote_brand on quote
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
 grant select, insert, update, delete on quote to hezong_ledger;
 
--- Points that brands gave within a day, counted by each process for itself.
+-- Points that brands gave within a day, counted by each process separately.
 create table brand_day (
   brand text not null,
   day date not null,
   process uuid not null,
   points numeric(38, 0) not null,
-  -- what the operator lets the brand give on that day; 0 for no more than its contract says
+  -- points that the operator allows the brand to give on that day; 0 for no more than its contract says
   allowed bigint not null check (allowed >= 0),
   recorded_at timestamptz not null default clock_timestamp(),
   primary key (brand, day, process)
@@ -628,25 +629,27 @@ create type ledger_delivery_item as (n integer, brand text, external_id text, ke
   id uuid, wallet_id uuid, posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text,
   purchase_id uuid, free_from timestamptz, late_days integer, zone text);
 
--- Takes points back that were given without a purchase, as a return does: from their own lots, others of the issuer, then a debt.
+-- Takes back points that were given without a purchase, as a return does: from their own lots, then other lots of the issuer, then
+-- as a debt.
 create type ledger_taking_item as (n integer, brand text, external_id text, key uuid, hash bytea, transport_key uuid,
   id uuid, wallet_id uuid, posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text,
   kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid, terms_id bigint);
 
--- Rewards that were not booked because their issuer had no contract, or they were too large for it, or the wallet was full: kept, as nobody asked for an answer.
+-- Rewards that were not booked because their issuer had no contract, they were too large for it, or the wallet was full. They are
+-- stored because no caller receives an answer.
 create table declined_reward (
   cell smallint not null,
   declined_at timestamptz not null,
   occurred_at timestamptz not null,
   wallet_id uuid not null,
   id uuid not null,
-  -- what its points would have stood under
+  -- the origin that its points would have had
   origin_id uuid not null,
   points bigint not null check (points <> 0),
   key text not null,
   issuer text not null,
   reason text not null,
-  -- why it was declined: a code of the error catalogue
+  -- reason for the decline: a code of the error catalogue
   cause text not null,
   primary key (cell, wallet_id, key),
   check (cell = ledger_cell(wallet_id))
@@ -683,7 +686,7 @@ create trigger debt_write_off_no_truncate before truncate on debt_write_off for 
   execute function refuse_change();
 grant select, insert, update, delete on debt_write_off to hezong_ledger;
 
--- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
+-- Ranks of members as published by membership, with their beginnings: the ledger's copy, one row per wallet.
 create table member_tier (
   cell smallint not null,
   wallet_id uuid not null,
@@ -696,7 +699,7 @@ grant select, insert, update, delete on member_tier to hezong_ledger;
 
 create table draw_order (
   version integer primary key check (version > 0),
-  -- what goes before the earliest end, the weightiest first
+  -- preferences that precede the earliest expiry, the most important first
   prefers text[] not null,
   made_at timestamptz not null default clock_timestamp(),
   constraint draw_order_each_once check (prefers <@ array['limited', 'own']
@@ -712,8 +715,8 @@ create type ledger_transfer_item as (n integer, brand text, external_id text, ke
   id uuid, wallet_id uuid, posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text,
   member_ref text, to_wallet_id uuid, to_member_ref text, to_posting_id uuid, points bigint);
 
--- Who used a business key first, forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
--- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
+-- The first use of a business key, kept forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. The
+-- row is in the cell of the key, not of the wallet. An Idempotency-Key is a separate key that leads to the same operation.
 create table claim (
   cell smallint not null,
   key uuid not null,
@@ -726,8 +729,8 @@ create trigger claim_no_truncate before truncate on claim for each statement exe
 revoke all on claim from hezong_ledger;
 grant select on claim to hezong_ledger;
 
--- What was asked under a business key and what was answered, declines included: all but orders and
--- authorizations that were taken in, whose rows tell both.
+-- The request under a business key and its answer, declines included: all except orders and authorizations that were accepted, whose
+-- rows contain both.
 create table operation (
   cell smallint not null,
   kind operation_kind not null,
@@ -758,7 +761,8 @@ create trigger operation_no_truncate before truncate on operation for each state
 revoke all on operation from hezong_ledger;
 grant select on operation to hezong_ledger;
 
--- Answers whose promised time is over: the same rows, out of the way of those that may still be asked for. Keys stay where they are.
+-- Answers older than the promised time: the same rows, stored apart from those that may still be requested. Keys stay where they
+-- are.
 create table operation_archive (
   cell smallint not null,
   kind operation_kind not null,
@@ -909,7 +913,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -953,16 +957,16 @@ grant select, insert, update, delete on approval_use to hezong_ledger;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

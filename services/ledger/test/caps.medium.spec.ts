@@ -8,7 +8,7 @@ import type { Accrual, PostingOutcome } from '../src/postings/posting.js';
 import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
-describe('points that were computed from what a wallet had', () => {
+describe('points computed from the contents of a wallet', () => {
   let ledger: LedgerFixture;
   let reads: Pool;
   beforeAll(async () => {
@@ -29,7 +29,7 @@ describe('points that were computed from what a wallet had', () => {
     expectedWalletVersion,
   });
 
-  it('are given if it still has that, and otherwise nothing is done or kept', async () => {
+  it('are given if the contents are unchanged; otherwise nothing is done or stored', async () => {
     const wallet = uuidv7();
     const first = await ledger.postings.accrue(accrue(wallet, 10, 0n));
     expect(first).toMatchObject({ verdict: 'created', numbers: { available: 10n } });
@@ -56,7 +56,7 @@ describe('points that were computed from what a wallet had', () => {
     expect(await ledger.postings.accrue(late)).toEqual({ ...given, replayed: true });
   });
 
-  it('are stale as well when what was due since has changed the wallet', async () => {
+  it('are also stale if due work has changed the wallet since', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(50, { expiresAt: day(2) })]));
     const seen = await versionOf(wallet);
@@ -68,7 +68,7 @@ describe('points that were computed from what a wallet had', () => {
     expect(await ledger.postings.accrue(accrue(wallet, 10, seen + 1n, day(3)))).toMatchObject({ verdict: 'created' });
   });
 
-  it('keep a cap of 100 points whoever gives at once, from two processes, beside others that ask no version', async () => {
+  it('keep a cap of 100 points under parallel calls from two processes, beside others that check no version', async () => {
     const wallet = uuidv7();
     const second = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const earned = (version: bigint): Promise<bigint> =>

@@ -27,7 +27,7 @@ describe('a ledger on a machine whose clock is a day fast', () => {
     globalThis.Date = TrueDate;
   });
 
-  it('posts at the database’s time, and lets nothing fall due before it', async () => {
+  it('posts at the database’s time, and lets nothing fall due earlier', async () => {
     const { memberRef } = rig.member('aurora');
     const grant = { externalId: 'g', memberRef, points: 100, reason: 'goodwill' };
     expect((await rig.asBrand('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);

@@ -16,7 +16,7 @@ const HONEST = new Set(['unavailable', 'outcome_unknown', 'queue_full']);
  * Cuts connections to the database before, during and after a commit, and runs the next version's migrations. An unhandled error
  * would end the process, and with it this test.
  */
-describe('the ledger when its database does not stay as it is', () => {
+describe('the ledger when its database fails or is upgraded', () => {
   let rig: LedgerUnderTest;
   let proxy: TestProxy;
 
@@ -62,7 +62,7 @@ describe('the ledger when its database does not stay as it is', () => {
     ['order', 'ledger-accrue', order],
     ['authorization', 'ledger-authorize', hold],
   ])(
-    'says of an %s that was committed and not answered that it does not know, and a repeat hears the first answer',
+    'reports an unknown outcome for an %s that was committed and not answered, and a repeat gets the first answer',
     async (name, statement, send) => {
       const { memberRef } = rig.member('aurora');
       await insist(() => order(memberRef, `${name}-before`));
@@ -80,7 +80,7 @@ describe('the ledger when its database does not stay as it is', () => {
     },
   );
 
-  it('lives on under load, and every key has one effect', async () => {
+  it('continues under load, and every key has one effect', async () => {
     const members = Array.from({ length: 20 }, () => rig.member('aurora').memberRef);
     const seen = new Map<string, number>();
     const earned = new Map<string, number>();
@@ -131,7 +131,7 @@ describe('the ledger when its database does not stay as it is', () => {
     expect((await checks()).filter((check: { ok: boolean }) => !check.ok)).toEqual([]);
   });
 
-  it('answers every call at once while the next version replaces every function and adds to every table', async () => {
+  it('answers every call promptly while the next version replaces every function and adds to every table', async () => {
     const members = Array.from({ length: 20 }, () => rig.member('aurora').memberRef);
     const statuses = new Map<number, number>();
     const failed: unknown[] = [];

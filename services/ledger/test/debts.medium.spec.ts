@@ -107,7 +107,7 @@ describe('debts', () => {
   }
   const nothing = { available: 0, pending: 0, held: 0, debt: 0, balance: 0 };
 
-  it('are met by points of a redemption that comes back, and leave nothing to expire below zero', async () => {
+  it('are met by points of a returned redemption, and nothing expires below zero', async () => {
     const member = person();
     const order = await buy('aurora', member, 100);
     const spent = await spend(member, 100);
@@ -119,7 +119,7 @@ describe('debts', () => {
     expect(await open(member)).toEqual([]);
   });
 
-  it('are met by what a void, a final capture and the end of a hold give back', async () => {
+  it('are met by the points that a void, a final capture or an expired hold gives back', async () => {
     const owing = async (): Promise<{ member: Member; path: string }> => {
       const member = person();
       const order = await buy('aurora', member, 100);
@@ -143,7 +143,7 @@ describe('debts', () => {
     expect(await open(late.member)).toEqual([]);
   });
 
-  it('are met by pending points when they come free, by time and by delivery, even of another order', async () => {
+  it('are met by pending points when they become available, by time or by delivery, even of another order', async () => {
     const member = person();
     const fast = await buy('later', member, 40);
     await move(3);
@@ -165,7 +165,7 @@ describe('debts', () => {
     expect(await numbers(member)).toEqual({ ...nothing, available: 40, balance: 40 });
   });
 
-  it('are owed to one issuer: points of another come back untouched', async () => {
+  it('are owed to one issuer: another issuer’s points come back untouched', async () => {
     const member = person();
     const order = await buy('aurora', member, 100);
     await buy('birch', member, 50);
@@ -176,7 +176,7 @@ describe('debts', () => {
     expect(await open(member)).toEqual([['birch', 50]]);
   });
 
-  it('older than the end of a lot are met by it however late it comes back; younger ones are not', async () => {
+  it('older than a lot’s expiry are met by it however late it comes back; younger ones are not', async () => {
     const older = person();
     await grant(older, 100, day(today + 5));
     const order = await buy('aurora', older, 60);
@@ -198,13 +198,13 @@ describe('debts', () => {
     expect(await numbers(younger)).toEqual({ ...nothing, debt: 60, balance: -60 });
   });
 
-  describe('are of what was spent alone', () => {
+  describe('exist only for points that were spent', () => {
     const deliver = async (order: string, at: string): Promise<Answer['body']> =>
       (await post('short', `/v1/orders/${order}/deliveries`, { occurredAt: at })).body;
     const reversedOf = async (order: string): Promise<unknown> =>
       (await rig.asBrand('short', 'GET', `/v1/orders/${order}`)).body.points.reversed;
 
-    it('so points that expired unspent are not owed, and nobody’s other points are locked', async () => {
+    it('so points that expired unspent are not owed, and no other points are locked', async () => {
       const member = person();
       const lines = [{ lineId: '1', quantity: 2, net: 400 }];
       const order = await buy('short', member, 400, { lines });
@@ -227,7 +227,7 @@ describe('debts', () => {
       await spend(member, 570);
     });
 
-    it('so it makes no difference whether goods or points come back first, when the points are past their end', async () => {
+    it('so the order in which goods and expired points come back makes no difference', async () => {
       for (const goodsFirst of [true, false]) {
         const member = person();
         const order = await buy('short', member, 100);
@@ -252,7 +252,7 @@ describe('debts', () => {
       expect(await numbers(member)).toEqual(nothing);
     });
 
-    it('and a delivery that is told late costs the member no day', async () => {
+    it('and a delivery reported late costs the member no day', async () => {
       const member = person();
       const order = await buy('short', member, 200, { fulfilment: 'delivery' });
       const delivered = day(today + 13);
@@ -269,7 +269,7 @@ describe('debts', () => {
       expect(await numbers(member)).toEqual(nothing);
     });
 
-    it('and no report goes further back than the contract takes it', async () => {
+    it('and no report goes back further than the contract accepts', async () => {
       const member = person();
       const order = await buy('short', member, 60, { fulfilment: 'delivery' });
       const delivered = day(today + 1);
@@ -280,7 +280,7 @@ describe('debts', () => {
     });
   });
 
-  it('leave other points of the issuer alone only where spent points came back before the goods, once all are past their end', async () => {
+  it('spare other points of the issuer only if spent points came back before the goods, once all have expired', async () => {
     const left = async (first: 'goods' | 'points'): Promise<unknown[]> => {
       const member = person();
       const order = await buy('short', member, 1_000);
@@ -300,7 +300,7 @@ describe('debts', () => {
     expect(await left('goods')).toEqual([300, 200, []]);
   });
 
-  it('to a brand that has left are written off by two people, once, and lock nobody else’s points any more', async () => {
+  it('to a brand that has left are written off by two people, once, and no longer lock any points', async () => {
     await rig.brand('leaving');
     await rig.rule('leaving', { earn: { points: 1, per: 1 }, expiry: { kind: 'never' } });
     const walletId = uuidv7();
@@ -348,7 +348,7 @@ describe('debts', () => {
     ).toEqual([]);
   });
 
-  it('that were written off are met by what comes back all the same: nobody keeps points for goods that both sides took back', async () => {
+  it('that were written off are still met by points that come back: nobody keeps points for goods that both sides took back', async () => {
     await rig.brand('gone');
     await rig.rule('gone', { earn: { points: 1, per: 1 }, expiry: { kind: 'never' } });
     const persons = ['spent', 'held', 'half'].map((name) => {
@@ -392,7 +392,7 @@ describe('debts', () => {
     expect((outstanding.issuers as Json[]).find(({ brand }) => brand === 'gone')).toMatchObject({ points: '50' });
   });
 
-  it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
+  it('are met in postings, and outstanding points equal lots less debts', async () => {
     const issued = async (): Promise<number> => {
       const { body } = await rig.asService('GET', '/internal/v1/outstanding');
       const issuers = body.issuers as { brand: string; points: string }[];
@@ -414,7 +414,7 @@ describe('debts', () => {
     ]);
   });
 
-  it('come to the same whether goods or spent points come back first, also after the end of the points', async () => {
+  it('are the same whether goods or spent points come back first, even after the points have expired', async () => {
     const ended = async (): Promise<{ member: Member; order: string; spent: string }> => {
       const member = person();
       const order = await buy('short', member, 1_000);

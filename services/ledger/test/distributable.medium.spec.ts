@@ -77,7 +77,7 @@ describe('the schema of the ledger', () => {
   const obstacles = async (): Promise<string[]> =>
     (await owner.query<{ obstacle: string }>(OBSTACLES, [TRIGGERS])).rows.map(({ obstacle }) => obstacle);
 
-  it('can lie on several servers: nothing stands in the way but what is named', async () => {
+  it('can be distributed over several servers, with only the named exceptions', async () => {
     const named = [
       ...Object.keys(NO_WALLET).map((table) => `no cell: ${table}`),
       ...NO_EPOCH.map((column) => `no epoch: ${column}`),
@@ -103,7 +103,7 @@ describe('the schema of the ledger', () => {
       'unknown trigger function: stray',
     ],
     ['create table stray (cell smallint not null primary key, xid xid8)', 'no epoch: stray.xid'],
-  ])('would be caught: %s', async (sql, obstacle) => {
+  ])('violations are detected: %s', async (sql, obstacle) => {
     const before = await obstacles();
     await owner.query('begin');
     try {
@@ -114,7 +114,7 @@ describe('the schema of the ledger', () => {
     }
   });
 
-  it('has the cell of a wallet as every part of the network computes it', async () => {
+  it('computes the cell of a wallet as every part of the network does', async () => {
     const { cellOf } = await import('#libs/kernel');
     const ids = Array.from({ length: 300 }, () => uuidv7());
     const { rows } = await owner.query<{ id: string; cell: number }>(

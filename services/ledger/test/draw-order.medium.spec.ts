@@ -55,12 +55,12 @@ describe('the order in which spends take points', () => {
     };
   };
 
-  it('is by their end, unless the operator says otherwise', async () => {
+  it('is by expiry unless the operator sets another', async () => {
     expect((await ledger.asOperator('GET', '/v1/operator/draw-order')).body).toEqual({ version: 1, prefers: [] });
     expect(await taken()).toEqual({ version: 1, days: [31, 32, 33, 34] });
   });
 
-  it('may begin with limited points, with the points of the brand where they are spent, or both', async () => {
+  it('may begin with limited points, with points of the brand where they are spent, or with both', async () => {
     const by = async (prefers: string[]): Promise<unknown> => {
       const answer = await set(prefers);
       expect([answer.status, answer.body.prefers]).toEqual([200, prefers]);
@@ -74,7 +74,7 @@ describe('the order in which spends take points', () => {
     expect((await set(['own', 'limited'])).body).toEqual({ version: 5, prefers: ['own', 'limited'] });
   });
 
-  it('holds for points that go to another wallet too, where none are anybody’s own', async () => {
+  it('also applies to transfers, where no points are the brand’s own', async () => {
     await set(['own', 'limited']);
     const [from, to] = [uuidv7(), uuidv7()];
     await postings.accrue(anAccrual(from, 'aurora', LOTS, day(1)));
@@ -90,14 +90,14 @@ describe('the order in which spends take points', () => {
     ]);
   });
 
-  it('knows no other preferences, and none twice', async () => {
+  it('refuses other preferences, and any preference twice', async () => {
     for (const prefers of [['dearest'], ['own', 'own'], 'own', null, ['own', 'limited', 'own']]) {
       expect([prefers, (await set(prefers)).status]).toEqual([prefers, 422]);
     }
     expect((await ledger.asBrand('aurora', 'PUT', '/v1/operator/draw-order', { prefers: [] })).status).toBe(403);
   });
 
-  it('has one newest version, whoever asks at once', async () => {
+  it('has one newest version under parallel calls', async () => {
     const { body } = await ledger.asOperator('GET', '/v1/operator/draw-order');
     const version = body.version as number;
     const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => set(n % 2 === 0 ? [] : ['own'])));

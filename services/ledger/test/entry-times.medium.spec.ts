@@ -53,7 +53,7 @@ async function entries(brand: string, memberRef: string): Promise<[string, strin
   ]);
 }
 
-it('points of two brands that end between two looks at the wallet end at their own instants, in the eyes of each', async () => {
+it('points of two brands that expire between two reads of the wallet expire at their own instants, as each brand sees it', async () => {
   const { aurora, birch } = person();
   await made('aurora', '/v1/grants', {
     memberRef: aurora,
@@ -75,7 +75,7 @@ it('points of two brands that end between two looks at the wallet end at their o
   expect((await entries('birch', birch))[0]).toEqual(['expiry', '2026-03-05T15:59:59Z', '2026-03-05T15:59:59Z']);
 });
 
-it('points that waited come free when they were due, whoever looks later', async () => {
+it('pending points become available as of their due time, whoever reads later', async () => {
   const { birch } = person();
   const from = ledger.clock.now();
   await order('birch', birch, `waits-${count}`, 100);
@@ -85,7 +85,7 @@ it('points that waited come free when they were due, whoever looks later', async
   expect(freed).toEqual(['accrual_release', due, due]);
 });
 
-it('a debt that is repaid because goods came back elsewhere is repaid as of the day it was made: the issuer does not learn when', async () => {
+it('a debt repaid because goods came back elsewhere is repaid as of the day it arose: the issuer does not learn when', async () => {
   const { walletId, aurora, crest } = person();
   await order('aurora', aurora, 'A-1', 100);
   const quoteId = await made('crest', '/v1/quotes', {
@@ -104,9 +104,9 @@ it('a debt that is repaid because goods came back elsewhere is repaid as of the 
   });
   await ledger.at('2026-03-25T17:13:11Z');
   await made('crest', `/v1/authorizations/${hold}/returns`, { points: 100, occurredAt: '2026-03-25T17:13:11Z' });
-  const told = await entries('aurora', aurora);
-  expect(told.map(([type]) => type)).toEqual(['debt_repayment', 'accrual_reversal', 'accrual']);
-  expect(told[0]).toEqual(['debt_repayment', '2026-03-20T08:00:00Z', '2026-03-20T08:00:00Z']);
+  const seen = await entries('aurora', aurora);
+  expect(seen.map(([type]) => type)).toEqual(['debt_repayment', 'accrual_reversal', 'accrual']);
+  expect(seen[0]).toEqual(['debt_repayment', '2026-03-20T08:00:00Z', '2026-03-20T08:00:00Z']);
   expect((await entries('crest', crest))[0]).toEqual([
     'redemption_return',
     '2026-03-25T17:13:11Z',
@@ -119,30 +119,156 @@ it('a debt that is repaid because goods came back elsewhere is repaid as of the 
   );
 });
 
-it('points that come free after their end join what expired then: no entry has the amount of another brand’s act', async () => {
-  const { aurora, crest } = person();
-  await made('aurora', '/v1/grants', {
-    memberRef: aurora,
-    points: 450,
-    reason: 'r',
-    expiresAt: '2026-04-10T00:00:00Z',
-  });
-  const hold = async (points: number): Promise<string> =>
-    made('crest', '/v1/authorizations', { memberRef: crest, points, ttlSeconds: 7 * 86_400 });
-  await ledger.at('2026-04-09T00:00:00Z');
-  const [spent, kept] = [await hold(150), await hold(106)];
-  await made('crest', `/v1/authorizations/${spent}/captures`, {});
-  await ledger.at('2026-04-11T00:00:00Z');
-  const expired = async (): Promise<number[]> => {
-    const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${aurora}/wallet/entries`);
-    return (body.data as { type: string; points: number }[]).flatMap(({ type, points }) =>
-      type === 'expiry' ? points : [],
+interface Told {
+  type: string;
+  points: number;
+  occurredAt: string;
+  reference: string | null;
+  order: { externalId: string } | null;
+}
+
+/** A brand's entries, newest first, read page by page. */
+async function told(brand: string, memberRef: string, limit = 100): Promise<Told[]> {
+  const all: Told[] = [];
+  for (let after = ''; ;) {
+    const { body } = await ledger.asBrand(
+      brand,
+      'GET',
+      `/v1/members/${memberRef}/wallet/entries?limit=${limit}${after}`,
     );
-  };
-  expect(await expired()).toEqual([-194]);
-  expect(
-    (await ledger.asBrand('crest', 'POST', `/v1/authorizations/${kept}/void`, { externalId: 'v-end' })).status,
-  ).toBe(200);
-  await made('crest', `/v1/authorizations/${spent}/returns`, { points: 83, occurredAt: '2026-04-11T00:00:00Z' });
-  expect(await expired()).toEqual([-194 - 106 - 83]);
+    all.push(...(body.data as Told[]));
+    if (body.page.after === null) return all;
+    after = `&after=${encodeURIComponent(body.page.after as string)}`;
+  }
+}
+const expired = async (memberRef: string): Promise<[number, string][]> =>
+  (await told('aurora', memberRef)).flatMap((e) =>
+    e.type === 'expiry' ? [[e.points, e.occurredAt.slice(0, 10)]] : [],
+  );
+const grant = (memberRef: string, points: number, expiresAt: string, over: object = {}): Promise<string> =>
+  made('aurora', '/v1/grants', { memberRef, points, reason: 'r', expiresAt, ...over });
+const hold = (brand: string, memberRef: string, points: number, ttlSeconds = 7 * 86_400): Promise<string> =>
+  made(brand, '/v1/authorizations', { memberRef, points, ttlSeconds });
+async function free(brand: string, id: string): Promise<void> {
+  const { status } = await ledger.asBrand(brand, 'POST', `/v1/authorizations/${id}/void`, { externalId: `v-${id}` });
+  expect(status).toBe(200);
+}
+const giveBack = (brand: string, id: string, points: number): Promise<string> =>
+  made(brand, `/v1/authorizations/${id}/returns`, { points, occurredAt: ledger.clock.now().toISOString() });
+
+it('what another brand frees or gives back after the end is in no entry, whatever expired before: it has the amount of that act', async () => {
+  const [some, none] = [person(), person()];
+  for (const { aurora } of [some, none]) await grant(aurora, 450, '2026-04-10T00:00:00Z');
+  await ledger.at('2026-04-09T00:00:00Z');
+  const [spent, kept] = [await hold('crest', some.crest, 150), await hold('crest', some.crest, 106)];
+  const all = await hold('crest', none.crest, 450);
+  for (const id of [spent, all]) await made('crest', `/v1/authorizations/${id}/captures`, {});
+  await ledger.at('2026-04-11T00:00:00Z');
+  expect(await expired(some.aurora)).toEqual([[-194, '2026-04-10']]);
+  await free('crest', kept);
+  await giveBack('crest', spent, 83);
+  await giveBack('crest', all, 83);
+  expect(await expired(some.aurora)).toEqual([[-194, '2026-04-10']]);
+  expect(await expired(none.aurora)).toEqual([]);
+  // its balance is what it was, and the redeemer has its own entry
+  const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${none.aurora}/wallet`);
+  expect(body).toMatchObject({ available: 0, balance: 0, held: 0 });
+  expect((await told('crest', none.crest)).map(({ type, points }) => [type, points])).toEqual([
+    ['redemption_return', 83],
+    ['capture', -450],
+  ]);
+});
+
+it('what runs out after the end is told apart from what expired in time, though both are found at one look', async () => {
+  const [here, there] = [person(), person()];
+  for (const { aurora } of [here, there]) await grant(aurora, 300, '2026-04-15T00:00:00Z');
+  await ledger.at('2026-04-14T00:00:00Z');
+  await hold('crest', there.crest, 106);
+  await hold('aurora', here.aurora, 106);
+  // this one ends before the points do
+  await hold('crest', there.crest, 50, 3_600);
+  await ledger.at('2026-04-25T00:00:00Z');
+  expect(await expired(there.aurora)).toEqual([[-194, '2026-04-15']]);
+  // of its own holds the issuer is told all
+  expect(await expired(here.aurora)).toEqual([
+    [-106, '2026-04-15'],
+    [-194, '2026-04-15'],
+  ]);
+});
+
+it('points of two ends are two entries, whoever looked in between', async () => {
+  const [seen, unseen, held] = [person(), person(), person()];
+  for (const { aurora } of [seen, unseen, held]) {
+    await grant(aurora, 244, '2026-05-03T00:00:00Z');
+    await grant(aurora, 80, '2026-05-05T00:00:00Z');
+  }
+  await ledger.at('2026-05-01T00:00:00Z');
+  const kept = await hold('crest', held.crest, 294);
+  await ledger.at('2026-05-04T00:00:00Z');
+  await ledger.asBrand('crest', 'GET', `/v1/members/${seen.crest}/wallet`);
+  await ledger.at('2026-05-06T20:00:00Z');
+  for (const { aurora } of [seen, unseen]) {
+    expect(await expired(aurora)).toEqual([
+      [-80, '2026-05-05'],
+      [-244, '2026-05-03'],
+    ]);
+  }
+  expect(await expired(held.aurora)).toEqual([[-30, '2026-05-05']]);
+  await free('crest', kept);
+  expect(await expired(held.aurora)).toEqual([[-30, '2026-05-05']]);
+});
+
+it('each early end and each order that repays a debt has its own entry with its reference', async () => {
+  const { aurora, crest } = person();
+  await grant(aurora, 100, '2027-03-25T00:00:00Z', { campaign: 'one' });
+  await grant(aurora, 30, '2027-03-25T00:00:00Z', { campaign: 'two' });
+  for (const campaign of ['one', 'two']) {
+    const end = { externalId: `end-${campaign}`, brand: 'aurora', campaign, reason: 'r' };
+    expect((await ledger.asOperator('POST', '/v1/operator/expirations', end)).status).toBe(201);
+  }
+  const ends = (await told('aurora', aurora)).filter(({ type }) => type === 'expiry');
+  expect(ends.map(({ points, reference }) => [points, reference])).toEqual([
+    [-30, 'end-two'],
+    [-100, 'end-one'],
+  ]);
+
+  for (const [id, net] of [
+    ['D-1', 100],
+    ['D-2', 60],
+    ['D-3', 40],
+  ] as const) {
+    await order('aurora', aurora, id, net);
+    await ledger.at(new Date(ledger.clock.now().getTime() + 3_600_000).toISOString());
+  }
+  const spent = await hold('crest', crest, 200);
+  await made('crest', `/v1/authorizations/${spent}/captures`, {});
+  await made('aurora', '/v1/orders/D-1/returns', {
+    occurredAt: ledger.clock.now().toISOString(),
+    lines: [{ lineId: '1', quantity: 1, net: 100 }],
+  });
+  await giveBack('crest', spent, 40);
+  await giveBack('crest', spent, 60);
+  const paid = (await told('aurora', aurora)).filter(({ type }) => type === 'debt_repayment');
+  expect(paid.map(({ points, reference, order: of }) => [points, reference, of?.externalId])).toEqual([
+    [0, 'D-2', 'D-2'],
+    [0, 'D-3', 'D-3'],
+  ]);
+});
+
+it('pages that are read while points expire sum to the balance when the first was read, and no entry changes', async () => {
+  const { aurora } = person();
+  await grant(aurora, 100, '2027-03-25T00:00:00Z', { campaign: 'paged' });
+  const kept = await hold('aurora', aurora, 20);
+  const end = { externalId: 'end-paged', brand: 'aurora', campaign: 'paged', reason: 'r' };
+  expect((await ledger.asOperator('POST', '/v1/operator/expirations', end)).status).toBe(201);
+  const path = `/v1/members/${aurora}/wallet/entries`;
+  const before = await told('aurora', aurora);
+  const first = (await ledger.asBrand('aurora', 'GET', `${path}?limit=1`)).body;
+  await free('aurora', kept);
+  const after = encodeURIComponent(first.page.after as string);
+  const rest = (await ledger.asBrand('aurora', 'GET', `${path}?after=${after}`)).body;
+  const sum = (entries: readonly Told[]): number => entries.reduce((total, { points }) => total + points, 0);
+  expect(sum([...(first.data as Told[]), ...(rest.data as Told[])])).toBe(20);
+  const now = await told('aurora', aurora, 1);
+  expect([sum(now), now.slice(1)]).toEqual([0, before]);
 });

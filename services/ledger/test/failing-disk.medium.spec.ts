@@ -38,7 +38,7 @@ function compileDisk(directory: string): string {
 }
 
 /** The disk below a ledger under load is slow, fails once and is full. */
-describe('the ledger when its disk is not well', () => {
+describe('the ledger when its disk fails', () => {
   let disk: string;
   let server: RunningPostgres;
   let postings: PostingsService;
@@ -66,7 +66,7 @@ describe('the ledger when its disk is not well', () => {
     rmSync(disk, { recursive: true, force: true });
   }, 60_000);
 
-  it('loses nothing, doubles nothing, says nothing untrue, and comes back by itself', async () => {
+  it('loses nothing, duplicates nothing, gives no false answer, and recovers by itself', async () => {
     const wallets = Array.from({ length: 40 }, () => uuidv7());
     const told = new Map<string, Told>();
     const seen = new Map<string, number>();

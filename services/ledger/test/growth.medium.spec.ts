@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type pg from 'pg';
+import type { EntityManager } from 'typeorm';
 
 import { requestHash, uuidv7 } from '#libs/kernel';
 import { IN_ORDER } from '#libs/messaging';
@@ -9,6 +10,7 @@ import { createClient } from '#libs/postgres';
 import { OrderEventsSource } from '../src/orders/order-events.source.js';
 import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
+import { WalletRepository } from '../src/wallet/wallet.repository.js';
 import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
 
 /** Pages that a transaction has requested, from memory or disk: the cost of growth, without timing noise. */
@@ -68,7 +70,7 @@ describe('the ledger as its tables grow', () => {
     return [few, await ask()];
   };
 
-  it('finds the rules in force among all that ever were', async () => {
+  it('finds the rules in force among all rules that ever existed', async () => {
     const grow = (from: number, to: number): Promise<unknown> =>
       ledger.owner.query(
         `insert into earning_rule (id, brand, name, version, valid_from, priority, terms)
@@ -86,7 +88,7 @@ describe('the ledger as its tables grow', () => {
     expect(rows).toHaveLength(10);
   });
 
-  it('ends a campaign batch by batch at the cost of its lots alone', async () => {
+  it('ends a campaign batch by batch, at the cost of its own lots', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'birch', [aLot(5, { campaign: 'spring' })]));
     // other lots of the campaign are spent or expired: a batch must not read them
@@ -123,7 +125,7 @@ describe('the ledger as its tables grow', () => {
     expect(ended.detail).toMatchObject({ points: 5n, lots: 1 });
   });
 
-  it('sweeps what is due past lots that wait for a delivery', async () => {
+  it('sweeps due lots without reading lots that wait for a delivery', async () => {
     const due = uuidv7();
     await ledger.postings.accrue(anAccrual(due, 'aurora', [aLot(5, { expiresAt: day(3) })]));
     const grow = (from: number, to: number): Promise<unknown> =>
@@ -138,7 +140,7 @@ describe('the ledger as its tables grow', () => {
     expect(await ledger.postings.settleDue(day(4), 50)).toEqual({ done: 1, failed: [] });
   });
 
-  it('seals a posting at the cost of its own lots, however many its wallet has', async () => {
+  it('seals a posting at the cost of its own lots, however many lots its wallet has', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(5), aLot(7)]));
     const grow = (from: number, to: number): Promise<unknown> =>
@@ -153,6 +155,49 @@ describe('the ledger as its tables grow', () => {
     expect(many).toBeLessThan(few + HIGHER);
   });
 
+  it('shows a page of a brand’s entries at the cost of the page, however long the wallet’s history', async () => {
+    const mine = uuidv7();
+    await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(5)]));
+    // of the brand one in a thousand at first and every second later; a lot for each, expiries and repayments among them
+    const grow = (from: number, to: number): Promise<unknown> =>
+      lane.query(`begin; set local session_replication_role = replica;
+        create temporary table made on commit drop as select gen_random_uuid() as id, n + 1 as version,
+          case when n > 10000 and n % 2 = 0 or n % 1000 = 1 then 'aurora' else 'crest' end as brand,
+          (array['accrual', 'expiry', 'debt_repayment', 'accrual_reversal'])[n % 8 / 2 + 1] as kind from generate_series(${from}, ${to}) n;
+        insert into posting select q.* from made m, posting p, lateral jsonb_populate_record(p, jsonb_build_object('id', m.id,
+          'wallet_version', m.version, 'seq', m.version, 'xid', '1', 'brand', m.brand, 'kind', m.kind, 'lot_id', m.id, 'order_id', m.id)) q
+          where p.wallet_id = '${mine}' and p.wallet_version = 1;
+        insert into lot select q.* from made m, lot l, lateral jsonb_populate_record(l, jsonb_build_object('id', m.id,
+          'origin_id', m.id, 'remaining', 0, 'open', false)) q where l.wallet_id = '${mine}' and l.points = 5 and l.open;
+        commit`);
+    const client = createClient(ledger.db.databaseUrl, 'reader');
+    await client.connect();
+    try {
+      await client.query(`select set_config('hezong.brand', 'aurora', false)`);
+      const reader = { query: async (sql: string, values: unknown[]) => (await client.query(sql, values)).rows };
+      const page = (before: bigint | null): Promise<number> =>
+        cost(client, async () => {
+          const rows = await new WalletRepository().entries(
+            reader as unknown as EntityManager,
+            mine,
+            'aurora',
+            before,
+            8,
+          );
+          expect(rows).toHaveLength(8);
+        });
+      await grow(1, 8_000);
+      await ledger.owner.query('vacuum (analyze) posting, lot');
+      const few = await page(null);
+      await grow(8_001, 20_000);
+      await ledger.owner.query('vacuum (analyze) posting, lot');
+      // other brands' entries are passed over in the index
+      for (const pages of [few, await page(null), await page(15_000n)]) expect(pages).toBeLessThan(HIGHER);
+    } finally {
+      await client.end();
+    }
+  });
+
   /** Copies of an existing posting with its order, placed before all others, for wallets of their own. */
   const history = async (from: number, to: number): Promise<unknown> =>
     lane.query(`begin; set local session_replication_role = replica;
@@ -161,7 +206,7 @@ describe('the ledger as its tables grow', () => {
         'wallet_id', w, 'id', w, 'xid', '1', 'seq', n, 'order_id', w)) q where p.id = (select id from posting where kind = 'accrual' limit 1);
       commit`);
 
-  it('relays and seals the newest postings at their own cost, by plans made while there were few', async () => {
+  it('relays and seals the newest postings at their own cost, with plans made while there were few', async () => {
     const order = async (): Promise<unknown> => {
       await ledger.postings.accrue(anAccrual(uuidv7(), 'aurora', [aLot(5)]));
       return lane.query(

@@ -13,7 +13,7 @@ import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 const KILLS = 2;
 
 /** PostgreSQL is killed twice during work: everything acknowledged is there, once, and nothing else. */
-describe('the ledger when PostgreSQL dies', () => {
+describe('the ledger when PostgreSQL is killed', () => {
   let server: RunningPostgres;
   let postings: PostingsService;
   let owner: pg.Client;
@@ -33,7 +33,7 @@ describe('the ledger when PostgreSQL dies', () => {
     await server.stop();
   }, 60_000);
 
-  it('loses nothing and doubles nothing, and comes back by itself', async () => {
+  it('loses nothing, duplicates nothing, and recovers by itself', async () => {
     const wallets = Array.from({ length: 40 }, () => uuidv7());
     const acknowledged = new Map<string, PostingOutcome>();
     const seen = new Map<string, number>();

@@ -47,13 +47,13 @@ const countOf = (answers: readonly Answer[], status: number): number =>
 const many = (count: number, call: (n: number) => Promise<Answer>): Promise<Answer[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => call(n)));
 
-describe('more points than one may give alone', () => {
+describe('more points than one person may give', () => {
   it.each([
     ['order', 1_000_000_000, 1_000_000_099, 10_000_000],
     ['order', 1_000_000_000, 1_000_000_000_000, 10_000_000],
     ['grant', 1_000_000, 1_000_001, 1_000_000],
     ['grant', 1_000_000, 1_000_000_000_000, 1_000_000],
-  ] as const)('%s: %i is given at once, %i is not', async (kind, within, beyond, points) => {
+  ] as const)('%s: %i is given immediately, %i is not', async (kind, within, beyond, points) => {
     const brand = await brandWith();
     const [{ memberRef: first }, { memberRef }] = [ledger.member(brand), ledger.member(brand)];
     ledger.desk.checker = null;
@@ -92,7 +92,7 @@ describe('more points than one may give alone', () => {
     expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
   });
 
-  it('is answered alike to twenty calls of one order, which ask together', async () => {
+  it('get the same answer in twenty calls for one order, which ask together', async () => {
     const brand = await brandWith();
     const { memberRef } = ledger.member(brand);
     ledger.desk.checker = null;
@@ -103,7 +103,7 @@ describe('more points than one may give alone', () => {
     expect(ledger.desk.asked.length - before).toBeLessThan(10);
   });
 
-  it('is agreed to as it was asked for, not with the same figures and other content', async () => {
+  it('are approved as requested, not for the same figures with other content', async () => {
     const brand = await brandWith();
     const { memberRef } = ledger.member(brand);
     ledger.desk.checker = null;
@@ -122,7 +122,7 @@ describe('more points than one may give alone', () => {
     expect(await at('2026-03-02T07:59:59+08:00')).not.toBe(granted);
   });
 
-  it('is what the contract says', async () => {
+  it('are those above the contract’s limit', async () => {
     const brand = await brandWith({ order: 5, grant: 7, perMinorUnit: 2 });
     const { memberRef } = ledger.member(brand);
     ledger.desk.checker = null;
@@ -133,7 +133,7 @@ describe('more points than one may give alone', () => {
     expect(verdict(await grant(brand, memberRef, 'g-8', 8))).toEqual([403, 'second_person_needed', 'grant']);
   });
 
-  it('no rule that makes a fortune of a fen comes from one alone', async () => {
+  it('one person cannot publish a rule that turns a fen into a fortune', async () => {
     const brand = await brandWith();
     ledger.desk.checker = null;
     const rule = (name: string, points: number) => ledger.rule(brand, { name, earn: { points, per: 100 } });
@@ -147,7 +147,7 @@ describe('more points than one may give alone', () => {
 });
 
 describe('a member within a day', () => {
-  it('gets no more than the limit, however many calls there are at once', async () => {
+  it('gets no more than the limit under parallel calls', async () => {
     const brand = await brandWith();
     const { memberRef } = ledger.member(brand);
     ledger.desk.checker = null;
@@ -169,7 +169,7 @@ describe('a member within a day', () => {
     expect(await balance(brand, memberRef)).toBe(10_000_001);
   });
 
-  it('gets no more by rebates than the limit leaves: what is above it is declined for good and does not come with another day', async () => {
+  it('gets no more by rebates than the limit leaves; the rest is declined finally and does not come on another day', async () => {
     const brand = await brandWith({ order: 300, memberDay: 1_000 });
     const { memberRef, walletId } = ledger.member(brand);
     const rebate = (entryId: string, points: bigint, orderId = entryId): Promise<void> =>
@@ -202,7 +202,7 @@ describe('a member within a day', () => {
     ).toEqual(keys.slice(2).map((key) => [key, 300, 'second_person_needed']));
   });
 
-  it('is not refused for what other brands gave, nor told of it', async () => {
+  it('is not refused because of other brands’ points, nor told of them', async () => {
     const [one, other] = [await brandWith({ memberDay: 100 }), await brandWith({ memberDay: 100 })];
     const { memberRef, walletId } = ledger.member(one);
     const { memberRef: alias } = ledger.member(other, walletId);
@@ -216,7 +216,7 @@ describe('a member within a day', () => {
 });
 
 describe('a brand within a day', () => {
-  it('gives no more than the limit, and another limit’s worth once the operator has agreed', async () => {
+  it('gives no more than the limit, and that much again once the operator has agreed', async () => {
     const brand = await brandWith({ brandDay: 1_000, grant: 300 });
     const members = Array.from({ length: 40 }, () => ledger.member(brand).memberRef);
     const give = (n: number, points: number): Promise<Answer> => grant(brand, members[n % 40] ?? '', `g-${n}`, points);
@@ -255,7 +255,7 @@ describe('a brand within a day', () => {
   });
 });
 
-it('counts nothing that was repeated, or refused for another limit', async () => {
+it('does not count repeats, or points refused for another limit', async () => {
   const brand = await brandWith({ brandDay: 1_000, memberDay: 400 });
   const [one, two, three, four] = Array.from({ length: 4 }, () => ledger.member(brand).memberRef) as [
     string,
@@ -274,7 +274,7 @@ it('counts nothing that was repeated, or refused for another limit', async () =>
   expect(verdict(await grant(brand, four, 'four', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
 });
 
-it('refuses for the brand’s day only what the brand has given, whatever is under way', async () => {
+it('is refused only for points that the brand has given, not for calls in progress', async () => {
   const brand = await brandWith({ memberDay: 1_000, brandDay: 3_000 });
   const [{ memberRef }, { memberRef: other }] = [ledger.member(brand), ledger.member(brand)];
   ledger.desk.checker = null;
@@ -285,7 +285,7 @@ it('refuses for the brand’s day only what the brand has given, whatever is und
   expect((await grant(brand, other, 'rest', 1_000)).status).toBe(201);
 });
 
-it('counts what the operator agreed to, once', async () => {
+it('counts points that the operator approved, once', async () => {
   const brand = await brandWith({ brandDay: 1_000, grant: 100 });
   const { memberRef } = ledger.member(brand);
   ledger.desk.checker = 'cl_operator';
@@ -297,7 +297,7 @@ it('counts what the operator agreed to, once', async () => {
   expect(verdict(await grant(brand, memberRef, 'c', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
 });
 
-it('counts what other instances gave', async () => {
+it('counts points that other instances gave', async () => {
   const brand = await brandWith({ brandDay: 1_000 });
   const { memberRef } = ledger.member(brand);
   ledger.desk.checker = null;
@@ -314,7 +314,7 @@ it('counts what other instances gave', async () => {
   expect((await grant(brand, memberRef, 'c', 5)).status).toBe(201);
 });
 
-it('the next day of the alliance begins at its midnight', async () => {
+it('the alliance’s next day begins at its midnight', async () => {
   const brand = await brandWith({ memberDay: 100, brandDay: 1_000 });
   const [{ memberRef }, { memberRef: other }] = [ledger.member(brand), ledger.member(brand)];
   await ledger.at(MIDNIGHT[0]);

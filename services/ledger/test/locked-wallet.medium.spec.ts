@@ -7,14 +7,14 @@ import { aLot, anAccrual, LedgerFixture } from './ledger-fixture.js';
 const nowMs = (): number => performance.timeOrigin + performance.now();
 const PATIENCE_MS = 3_000;
 
-describe('a wallet that somebody has locked', () => {
+describe('a wallet locked by another transaction', () => {
   let ledger: LedgerFixture;
   beforeAll(async () => {
     ledger = await LedgerFixture.open(1);
   }, 120_000);
   afterAll(() => ledger.close());
 
-  it('keeps nobody else waiting, and its own callers no longer than they want', async () => {
+  it('makes no other wallet wait, and its own callers no longer than their deadline', async () => {
     const wallet = uuidv7();
     const earn = (walletId: string): Promise<unknown> =>
       ledger.postings.accrue(anAccrual(walletId, 'aurora', [aLot(1)]));

@@ -104,7 +104,7 @@ describe('a wallet of thousands of small lots', () => {
     return times;
   }
 
-  it('costs as much a lot as one of few', async () => {
+  it('costs as much per lot as a wallet of few', async () => {
     await spend(FEW);
     const few = await spend(FEW);
     const many = await spend(MANY);
@@ -117,7 +117,7 @@ describe('a wallet of thousands of small lots', () => {
     expect(dearer()).toEqual([]);
   }, 300_000);
 
-  it('keeps no other wallet waiting, however long one of its operations takes', async () => {
+  it('makes no other wallet wait, however long one of its operations takes', async () => {
     const { postings, owner } = ledger;
     const large = await filled(1_000);
     // simulates a larger wallet or a slower machine

@@ -78,7 +78,7 @@ describe('a wallet settles itself first', () => {
     expect([answer.status, answer.body.wallet]).toEqual([201, { available: 0, held: 100 }]);
   });
 
-  it('of 200 as well, and a decline tells what is there after them', async () => {
+  it('so are 200, and a decline reports the balance after them', async () => {
     const member = await person(200);
     await Promise.all(Array.from({ length: 200 }, () => hold(member, 1)));
     expect(await wallet(member)).toMatchObject({ available: 0, held: 200 });
@@ -97,7 +97,7 @@ describe('a wallet settles itself first', () => {
       async (m: Member): Promise<unknown> => (await order(m, {}, '?simulate=true')).body.wallet.available,
     ],
     ['an order', async (m: Member): Promise<unknown> => (await order(m)).body.wallet.available],
-  ])('%s counts points that came free, held or pending, and none that expired', async (_name, available) => {
+  ])('%s counts points that became available, held or pending, and none that expired', async (_name, available) => {
     const member = await person(60);
     await rig.asBrand('aurora', 'POST', '/v1/grants', {
       externalId: `g-${(count += 1)}`,
@@ -115,7 +115,7 @@ describe('a wallet settles itself first', () => {
     expect(await wallet(member)).toMatchObject({ available: 100, held: 0 });
   });
 
-  it('a capture and a void of what has just run out are declined as such, for good', async () => {
+  it('a capture and a void of a hold that has just run out are declined as expired, finally', async () => {
     const member = await person(50);
     const { id } = (await hold(member, 50, 60)).body;
     jump(60);
@@ -130,14 +130,14 @@ describe('a wallet settles itself first', () => {
     expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([captured.text, 'true']);
   });
 
-  it('a view of an authorization that ran out says so', async () => {
+  it('reading an authorization that ran out shows it as expired', async () => {
     const member = await person(5);
     const { id } = (await hold(member, 5, 60)).body;
     jump(60);
     expect((await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
   });
 
-  it('takes no wallet of others with it', async () => {
+  it('settles no other wallet', async () => {
     const [mine, other] = [await person(10), await person(10)];
     for (const member of [mine, other]) await hold(member, 10, 60);
     jump(60);
@@ -149,7 +149,7 @@ describe('a wallet settles itself first', () => {
     expect(rows).toEqual([{ open: true }]);
   });
 
-  it('does not wait while the wallets of others are being tidied up', async () => {
+  it('does not wait while other wallets are being swept', async () => {
     const [mine, busy] = [await person(10), await person(10)];
     for (const member of [mine, busy]) await hold(member, 10, 60);
     jump(60);
@@ -170,7 +170,7 @@ describe('a wallet settles itself first', () => {
     }
   });
 
-  it('right after the end of a hold in real time, one of those who come at once has the points', async () => {
+  it('right after a hold ends in real time, one of several parallel callers gets the points', async () => {
     const members = await Promise.all(Array.from({ length: 12 }, () => person(10)));
     const until = async (instant: number): Promise<void> => {
       while (systemNow().getTime() < instant) await sleep(1);

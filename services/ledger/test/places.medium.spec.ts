@@ -9,7 +9,7 @@ import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const at = (brand: string, store: string | null = null): Place => ({ brand, store });
 
-describe('points that are limited to places', () => {
+describe('points limited to places', () => {
   let ledger: LedgerFixture;
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
@@ -24,7 +24,7 @@ describe('points that are limited to places', () => {
     return rows.map(({ places, remaining }) => [places, Number(remaining)]);
   };
 
-  it('can be spent there and nowhere else, and what is spendable at a place is said when more is asked for', async () => {
+  it('can be spent only there; a decline states how much can be spent at the place', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(
       anAccrual(wallet, 'aurora', [
@@ -70,7 +70,7 @@ describe('points that are limited to places', () => {
   const most2 = async (wallet: string, brand: string): Promise<number> =>
     Number((await ledger.postings.authorize(anAuthorization(wallet, brand, 1_000_000))).limit);
 
-  it('stand for a debt before those that can be spent', async () => {
+  it('cover a debt before points that can be spent', async () => {
     const wallet = uuidv7();
     const bought = anAccrual(wallet, 'aurora', [aLot(50)]);
     await ledger.postings.accrue(bought);
@@ -97,7 +97,7 @@ describe('points that are limited to places', () => {
     ).toMatchObject({ verdict: 'created', numbers: { available: 20n, debt: 50n } });
   });
 
-  it('stay limited when they wait, are held and come back', async () => {
+  it('remain limited while they wait, are held and come back', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(
       anAccrual(wallet, 'aurora', [aLot(70, { places: [at('birch', 'b-1')], availableFrom: day(2) })]),
@@ -114,7 +114,7 @@ describe('points that are limited to places', () => {
   });
 });
 
-describe('points that are limited to places, over HTTP', () => {
+describe('points limited to places, over HTTP', () => {
   let ledger: LedgerUnderTest;
   let wallet: string;
   let aurora: string;
@@ -140,7 +140,7 @@ describe('points that are limited to places, over HTTP', () => {
       ...(places === undefined ? {} : { places }),
     });
 
-  it('a grant says where its points can be spent', async () => {
+  it('a grant states where its points can be spent', async () => {
     expect((await grant(30, undefined)).status).toBe(201);
     expect((await grant(50, [{ brand: 'aurora', storeRef: 'aurora-1' }], 'g-1')).status).toBe(201);
     expect((await grant(20, [{ brand: 'birch' }])).status).toBe(201);
@@ -149,7 +149,7 @@ describe('points that are limited to places, over HTTP', () => {
     expect((await grant(50, [{ brand: 'aurora' }], 'g-1')).body.code).toBe('idempotency_conflict');
   });
 
-  it('a wallet tells the whole, and on demand what can be spent at a store', async () => {
+  it('a wallet shows the whole balance, and on request what can be spent at a store', async () => {
     const read = async (brand: string, memberRef: string, query = ''): Promise<unknown> => {
       const { body } = await ledger.asBrand(brand, 'GET', `/v1/members/${memberRef}/wallet${query}`);
       return [body.available, body.availableHere];
@@ -160,7 +160,7 @@ describe('points that are limited to places, over HTTP', () => {
     expect(await read('birch', birch, '?storeRef=birch-1')).toEqual([100, 50]);
   });
 
-  it('an authorization gets what its place allows, and says how much that is', async () => {
+  it('an authorization gets what its place allows, and states how much that is', async () => {
     const ask = (storeRef: string | null, points: number): Promise<Answer> =>
       ledger.asBrand('birch', 'POST', '/v1/authorizations', {
         externalId: uuidv7(),
@@ -175,7 +175,7 @@ describe('points that are limited to places, over HTTP', () => {
     expect((await ask(null, 1)).body.limit).toBe(0);
   });
 
-  it('places that are none are refused', async () => {
+  it('invalid places are refused', async () => {
     const refused = await grant(1, [
       { brand: 'aurora', storeRef: 'aurora-9' },
       { brand: 'nobody' },

@@ -20,7 +20,7 @@ const SETTINGS = {
  * The drill of docs/runbooks/restore.md: a base backup of a busy server, and the WAL up to the disaster. It uses PostgreSQL's own
  * backup calls, as pg_basebackup does.
  */
-describe('a ledger that comes back from its backup', () => {
+describe('a ledger restored from its backup', () => {
   let directory: string;
   let server: RunningPostgres;
   let restored: RunningPostgres | undefined;
@@ -38,7 +38,7 @@ describe('a ledger that comes back from its backup', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('has every posting that was answered, and books that balance', async () => {
+  it('has every answered posting, and books that balance', async () => {
     const { databaseUrl, migrationUrl } = await provision(server.adminUrl, 'ledger');
     await migrate(migrationUrl, migrations);
     const postings = new PostingsService({ databaseUrl, instance: 0, lanes: 2 });

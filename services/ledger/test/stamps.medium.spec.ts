@@ -39,7 +39,7 @@ interface Person {
   crest: string;
 }
 
-describe('what was agreed stays with the points', () => {
+describe('agreed terms stay with the points', () => {
   let ledger: LedgerUnderTest;
 
   beforeAll(async () => {
@@ -103,7 +103,7 @@ describe('what was agreed stays with the points', () => {
 
   let who: Person;
   let early: string;
-  it('an issue says the whole of its contract, and when the points were earned and expire', async () => {
+  it('an issue states its whole contract, and when the points were earned and expire', async () => {
     who = person();
     await buy(who, 100, 2, { campaign: 'spring' });
     const issued = await last(who, PostingKind.ACCRUAL);
@@ -113,7 +113,7 @@ describe('what was agreed stays with the points', () => {
     expect(instants(movement)).toEqual([at(2), '2026-12-31T23:59:59+08:00']);
   });
 
-  it('a capture has what the redeemer gets then, and what each issuer agreed to when it gave the points', async () => {
+  it('a capture states the redeemer’s price at the time, and what each issuer agreed to when it gave the points', async () => {
     await ledger.at(at(6));
     await buy(who, 50, 6, { campaign: 'summer' });
     expect(await last(who, PostingKind.ACCRUAL)).toMatchObject({ movements: [{ points: 50n, terms: V2 }] });
@@ -132,7 +132,7 @@ describe('what was agreed stays with the points', () => {
     ]);
   });
 
-  it('a quote’s price stands beside the contract’s', async () => {
+  it('a quote’s price is stored beside the contract’s', async () => {
     const ask = { memberRef: who.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
     const quote = await ledger.asBrand('crest', 'POST', '/v1/quotes', ask);
     const hold = await reserve('crest', who, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
@@ -152,7 +152,7 @@ describe('what was agreed stays with the points', () => {
     });
   });
 
-  it('a redeemer whose contract ends after it reserved points takes them under what held then', async () => {
+  it('a redeemer whose contract ends after it reserved points captures them under the terms of the reservation', async () => {
     const hold = await reserve('birch', who, 10);
     await ledger.at(at(13));
     await take('birch', hold);
@@ -165,7 +165,7 @@ describe('what was agreed stays with the points', () => {
     expect([refused.status, refused.body.code]).toEqual([403, 'role_missing']);
   });
 
-  it('what comes back keeps the terms of its lot, and a debt has those of the points it stands for', async () => {
+  it('returned points keep the terms of their lot, and a debt has the terms of the points it stands for', async () => {
     const debtor = person();
     await ledger.at(at(13));
     const order = await buy(debtor, 40, 13);
@@ -186,7 +186,7 @@ describe('what was agreed stays with the points', () => {
     });
   });
 
-  it('an issuer whose contract has ended still stands for what it gave: spending, late orders, rebates', async () => {
+  it('an issuer whose contract has ended is still liable for its points: spending, late orders, rebates', async () => {
     await ledger.at(at(15));
     await take('crest', await reserve('crest', who, 1));
     expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([[3, '0.70'], [[-1n, 2, '0.20']]]);
@@ -201,7 +201,7 @@ describe('what was agreed stays with the points', () => {
     expect(await last(late, PostingKind.ACCRUAL)).toMatchObject({ points: 9n, movements: [{ terms: V2 }] });
   });
 
-  it('a brand on its way out keeps its terms to the last point; an end brought forward does not change what was agreed', async () => {
+  it('an exiting brand keeps its terms to the last point; bringing an end forward does not change what was agreed', async () => {
     await ledger.brand('aurora', { contracts: AURORA, status: 'exiting' });
     await take('crest', await reserve('crest', who, 1));
     expect(await last(who, PostingKind.CAPTURE)).toMatchObject({ movements: [{ issuer: 'aurora', terms: V2 }] });
@@ -216,7 +216,7 @@ describe('what was agreed stays with the points', () => {
     expect(instants(gone.movements[0])).toEqual([at(6), '2026-12-31T23:59:59+08:00']);
   });
 
-  it('points of the operator have no contract and are funded by it', async () => {
+  it('the operator’s points have no contract and are funded by it', async () => {
     const gold = person();
     await ledger.tell(TOPICS.tiers, gold.walletId, TierChangedSchema, {
       walletId: gold.walletId,

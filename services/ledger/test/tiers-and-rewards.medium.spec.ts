@@ -94,7 +94,7 @@ const outstanding = async (issuer: string): Promise<number> => {
 };
 
 describe('a rank', () => {
-  it('adds a lot of its own that the operator owes, and returns take it back from there', async () => {
+  it('adds a separate lot owed by the operator, and returns take it back from there', async () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'operator', 1n);
     const before = await outstanding('operator');
@@ -133,7 +133,7 @@ describe('a rank', () => {
     });
   });
 
-  it('that the seller funds is the seller’s debt; an older version of it changes nothing', async () => {
+  it('funded by the seller is owed by the seller; an older version of it changes nothing', async () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'seller', 5n);
     await rank(member.walletId, 'operator', 4n, '3');
@@ -141,7 +141,7 @@ describe('a rank', () => {
     expect((await lotsOf(member.memberRef)).map(([issuer]) => issuer)).toEqual(['aurora', 'aurora']);
   });
 
-  it('counts from when it was reached, and spent points come back as a debt to each issuer', async () => {
+  it('counts from when it was reached, and spent points become a debt to each issuer when the goods come back', async () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'operator', 1n);
     expect(
@@ -168,7 +168,7 @@ describe('a rank', () => {
     expect(body).toMatchObject({ available: 0, debt: 0, balance: 0 });
   });
 
-  it('in force when a late order was made is the one it gets, and the one its return is worked out with', async () => {
+  it('in force at the time of a late order applies to the order and its return', async () => {
     const member = ledger.member('aurora');
     await ranks(member.walletId, 'operator', 3n, [
       { since: '2026-02-15T00:00:00+08:00' },
@@ -186,7 +186,7 @@ describe('a rank', () => {
     expect((await giveBack('L-2', 'L-2-r', 10, 5_600)).body.points.reversed).toBe(70);
   });
 
-  it('is known from the moment it is told, also by instances that did not hear the event', async () => {
+  it('applies from the moment it is published, even on instances that did not receive the event', async () => {
     const [one, other] = [ledger.member('aurora'), ledger.member('aurora')];
     expect((await buy(one.memberRef, 'N-1', 5_600)).body.points.earned).toBe(56);
     expect((await buy(other.memberRef, 'N-2', 5_600)).body.points.earned).toBe(56);
@@ -206,7 +206,7 @@ describe('a rank', () => {
     expect((await buy(other.memberRef, 'N-4', 5_600)).body.points.earned).toBe(70);
   });
 
-  it('counts for what is left of an order even where it added nothing to all of it', async () => {
+  it('applies to what is left of an order even if it added nothing to the whole order', async () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'operator', 1n);
     // 1.00 × 1.25 and 0.80 × 1.25 are both one point
@@ -215,7 +215,7 @@ describe('a rank', () => {
     expect((await giveBack('Z-1', 'Z-1-s', 9, 80)).body.points.reversed).toBe(1);
   });
 
-  it('decides which rules take a line', async () => {
+  it('decides which rules apply to a line', async () => {
     await ledger.brand('dune');
     await ledger.rule('dune');
     await ledger.rule('dune', { name: 'gold', match: { tiers: ['gold'] }, earn: { points: 3, per: 100 } });
@@ -263,7 +263,7 @@ describe('rewards', () => {
     expect(wallet.body).toMatchObject({ available: 0, balance: -20, debt: 20 });
   });
 
-  it('have keys that no client can take beforehand', async () => {
+  it('have keys that no client can use first', async () => {
     const member = ledger.member('aurora');
     const [key, back] = [uuidv7(), uuidv7()];
     for (const externalId of [key, back]) {
@@ -300,7 +300,7 @@ describe('rewards of a brand that never had a contract', () => {
       occurredAt: at,
     });
 
-  it('are declined for good and on record, and hold up nobody else’s', async () => {
+  it('are declined finally and on record, and delay no others', async () => {
     await ledger.brand('bare', { contracts: [] });
     const member = ledger.member('aurora');
     const [declined, taken, given] = [uuidv7(), uuidv7(), uuidv7()];
@@ -331,7 +331,7 @@ describe('rewards of a brand that never had a contract', () => {
     expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
   });
 
-  it('are declined where one order would give more than the seller’s contract lets it', async () => {
+  it('are declined if one order would give more than the seller’s contract allows', async () => {
     const member = ledger.member('aurora');
     const [large, back, most] = [uuidv7(), uuidv7(), uuidv7()];
     await rebate(member.walletId, large, 'aurora', 10_000_001n);
@@ -350,8 +350,8 @@ describe('rewards of a brand that never had a contract', () => {
   });
 });
 
-describe('converted earnings that a full wallet has no room for', () => {
-  it('are declined for good and on record; what takes them back takes nothing, what takes others back does', async () => {
+describe('converted earnings for which a full wallet has no room', () => {
+  it('are declined finally and on record; taking them back takes nothing, taking others back does', async () => {
     const most = 9_007_199_254_740_991n;
     const { walletId, memberRef } = ledger.member('crest');
     const convert = (conversionId: string, points: bigint, reversesConversionId = ''): Promise<void> =>
@@ -403,7 +403,7 @@ describe('orders as events', () => {
     return (await readAll(ledger.database.databaseUrl, source)).filter(({ key }) => key === walletId);
   };
 
-  it('tell of every order, its returns and its delivery, in that order', async () => {
+  it('cover every order, its returns and its delivery, in that order', async () => {
     const member = ledger.member('aurora');
     const referral = { code: 'SPRING', click: 'ck-1' };
     const bought = await buy(member.memberRef, 'E-1', 5_600, { referral, fulfilment: 'delivery', campaign: 'spring' });
@@ -463,7 +463,7 @@ describe('orders as events', () => {
     expect(new Set(events.map((event) => event.id)).size).toBe(4);
   });
 
-  it('let points wait for the delivery where the rule says so', async () => {
+  it('let points wait for the delivery if the rule requires it', async () => {
     await ledger.brand('ember');
     expect((await ledger.rule('ember', { pendingUntil: 'delivered', pendingDays: 3 })).status).toBe(422);
     expect((await ledger.rule('ember', { pendingUntil: 'delivered' })).body.pendingUntil).toBe('delivered');
@@ -485,7 +485,7 @@ describe('orders as events', () => {
 });
 
 describe('a repeat gets its first answer', () => {
-  it('when the brand was suspended and the member left meanwhile', async () => {
+  it('even if the brand was suspended and the member left meanwhile', async () => {
     await ledger.brand('frost');
     await ledger.rule('frost');
     const member = ledger.member('frost');

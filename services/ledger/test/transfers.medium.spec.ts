@@ -23,7 +23,7 @@ interface LotRow {
   price: bigint;
 }
 
-describe('points that go from one wallet to another', () => {
+describe('points transferred from one wallet to another', () => {
   let ledger: LedgerFixture;
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
@@ -45,7 +45,7 @@ describe('points that go from one wallet to another', () => {
   const balance = async (wallet: string): Promise<number> =>
     Number(await ledger.value<bigint>('select posted from wallet where wallet_id = $1', [wallet]));
 
-  it('keep issuer, terms, day of birth, end and places, in the order a spend would take them', async () => {
+  it('keep issuer, terms, date of issue, expiry and places, in the order a spend would take them', async () => {
     const [from, to] = [uuidv7(), uuidv7()];
     const dear = someTerms('aurora', { version: 2, accrualPrice: '1.30' });
     await ledger.postings.accrue(
@@ -75,7 +75,7 @@ describe('points that go from one wallet to another', () => {
     ]);
   });
 
-  it('say both sides in the events of both', async () => {
+  it('show both sides in the events of both', async () => {
     const [from, to] = [uuidv7(), uuidv7()];
     const lot = aLot(40, {
       expiresAt: day(20),
@@ -98,7 +98,7 @@ describe('points that go from one wallet to another', () => {
     expect([come?.earnedAt, come?.expiresAt].map((at) => at && timestampDate(at))).toEqual([day(0), day(20)]);
   });
 
-  it('tell no issuer how another brand calls the member or the transfer', async () => {
+  it('show no issuer another brand’s memberRef or reference of the transfer', async () => {
     const [from, to] = [uuidv7(), uuidv7()];
     await ledger.postings.accrue(
       anAccrual(from, 'aurora', [aLot(10, { expiresAt: day(10) }), aLot(10, { expiresAt: day(20), issuer: 'birch' })]),
@@ -111,7 +111,7 @@ describe('points that go from one wallet to another', () => {
     ]);
   });
 
-  it('meet the debts of the wallet they come to', async () => {
+  it('meet the debts of the receiving wallet', async () => {
     const [from, to] = [uuidv7(), uuidv7()];
     const bought = anAccrual(to, 'aurora', [aLot(30)]);
     await ledger.postings.accrue(bought);
@@ -132,7 +132,7 @@ describe('points that go from one wallet to another', () => {
     expect(await lotsOf(to)).toMatchObject([{ issuer: 'aurora', remaining: 20n, debt: false }]);
   });
 
-  it('are no more than can be spent, and no more than the other wallet can hold', async () => {
+  it('are limited to what can be spent and what the other wallet can hold', async () => {
     const [from, to] = [uuidv7(), uuidv7()];
     const whole = Number.MAX_SAFE_INTEGER;
     await ledger.postings.accrue(anAccrual(from, 'aurora', [aLot(50), aLot(50, { availableFrom: day(9) })]));
@@ -151,7 +151,7 @@ describe('points that go from one wallet to another', () => {
     expect([await balance(from), await balance(to)]).toEqual([40, whole]);
   });
 
-  it('are refused to a key that was used for something else, and to one wallet alone', async () => {
+  it('are refused for a key used for something else, and within one wallet', async () => {
     const [from, to, third] = [uuidv7(), uuidv7(), uuidv7()];
     await ledger.postings.accrue(anAccrual(from, 'aurora', [aLot(50)]));
     const op = aTransfer(from, to, 5);
@@ -165,7 +165,7 @@ describe('points that go from one wallet to another', () => {
     await expect(ledger.postings.transfer(aTransfer(from, from, 5))).rejects.toThrow('two wallets');
   });
 
-  it('go to and fro among many at once, from two processes, and none is lost, made or locked up', async () => {
+  it('move among many wallets in parallel, from two processes, and none is lost, created or locked', async () => {
     const wallets = Array.from({ length: 6 }, () => uuidv7());
     const at = (n: number): string => wallets[n % wallets.length] ?? '';
     await Promise.all(wallets.map((wallet) => ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]))));

@@ -13,7 +13,7 @@ describe('the limit of a wallet', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  it('leaves room for what is pending when points are given back', async () => {
+  it('leaves room for pending points when points are given back', async () => {
     const { postings } = ledger;
     const wallet = uuidv7();
     const spent = anAuthorization(wallet, 'aurora', MOST, day(0), { captureAtOnce: true });
@@ -36,7 +36,7 @@ describe('the limit of a wallet', () => {
     }
   });
 
-  it('is of what it has, not of what ever went through it', async () => {
+  it('applies to the balance, not to everything that ever went through it', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
     // total inflow and outflow exceed 64 bits, through the function that makes all postings
@@ -57,7 +57,7 @@ describe('the limit of a wallet', () => {
     await ledger.owner.query('rollback');
   });
 
-  it('is none of its brand: what the brand gave is sealed, however much', async () => {
+  it('does not apply to its brand: the brand’s points are sealed, however many', async () => {
     const { postings } = ledger;
     const first = uuidv7();
     const wallets = [first, ...Array.from({ length: 1_030 }, () => inCellOf(first, uuidv7()))];

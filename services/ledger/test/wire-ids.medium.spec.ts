@@ -15,7 +15,7 @@ const PERSONS = 24;
 /** The last byte of an id as visible to a brand. */
 const lastByte = (id: string): string => (uuidFromId(id.slice(0, 2) as IdPrefix, id) ?? '').slice(-2);
 
-describe('ids of a wallet’s things', () => {
+describe('ids of things in a wallet', () => {
   let ledger: LedgerUnderTest;
   /** Per person: every id that aurora received, and every id that crest received. */
   const seen: { walletId: string; aurora: string[]; crest: string[] }[] = [];
@@ -65,7 +65,7 @@ describe('ids of a wallet’s things', () => {
     return ids;
   }
 
-  it('end in the wallet’s byte inside', async () => {
+  it('end in the wallet’s byte internally', async () => {
     const ids = ledger.service.app.get(WireIdsService, { strict: false });
     for (const { walletId, aurora, crest } of seen) {
       const inside = [...aurora, ...crest].map((id) => ids.in(id.slice(0, 2) as IdPrefix, id));
@@ -73,7 +73,7 @@ describe('ids of a wallet’s things', () => {
     }
   });
 
-  it('have a last byte outside that tells two brands nothing: it agrees no more often than chance', () => {
+  it('have an external last byte that agrees for two brands no more often than chance', () => {
     let pairs = 0;
     let equal = 0;
     for (const { aurora, crest } of seen) {
@@ -89,7 +89,7 @@ describe('ids of a wallet’s things', () => {
     expect(new Set(all).size).toBeGreaterThan(150);
   });
 
-  it('tell nothing of when they were made: those of one person are no closer than any others', () => {
+  it('reveal nothing about their time of creation: those of one person are no closer than any others', () => {
     const bitsOf = (id: string): bigint =>
       BigInt(`0x${(uuidFromId(id.slice(0, 2) as IdPrefix, id) ?? '').replaceAll('-', '')}`);
     const heads = seen.flatMap(({ aurora, crest }) => [...aurora, ...crest]).map((id) => bitsOf(id) >> 96n);
@@ -103,7 +103,7 @@ describe('ids of a wallet’s things', () => {
     expect(Math.abs(rising - pairs.length / 2)).toBeLessThan(45);
   });
 
-  it('are the same for every instance on the same books, and lead back exactly', async () => {
+  it('are the same on every instance with the same books, and convert back exactly', async () => {
     const dataSource = await new DataSource({ type: 'postgres', url: ledger.database.databaseUrl }).initialize();
     const key = new ReaderKey(dataSource);
     await key.onModuleInit();

@@ -170,7 +170,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     ]);
   });
 
-  it('E8: C gives back 2,000 of E5, to the newest lot with its own end', async () => {
+  it('E8: C gives back 2,000 of E5, to the newest lot with its own expiry', async () => {
     await rig.at('2026-03-26T10:00:00+08:00');
     const body = { externalId: 'E8', points: 2000, occurredAt: '2026-03-26T10:00:00+08:00' };
     const answer = await rig.asBrand('crest', 'POST', `/v1/authorizations/${e5}/returns`, body);
@@ -181,7 +181,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     ]);
   });
 
-  it('E9: the rest of E4 ends with its promotion', async () => {
+  it('E9: the rest of E4 expires with its promotion', async () => {
     await rig.at('2026-03-31T10:00:00+08:00');
     const body = { externalId: 'x-1', brand: 'crest', campaign: 'spring', reason: 'promotion closed' };
     const answer = await rig.asOperator('POST', '/v1/operator/expirations', body);
@@ -200,7 +200,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     expect(open).toEqual([{ brand: 'birch', points: '6000' }]);
   });
 
-  it('tells what was spent as it was stamped, of a time and of postings by name', async () => {
+  it('returns what was spent as stamped, for a time range and for named postings', async () => {
     const spent = async (which: object): Promise<unknown[]> =>
       ((await rig.asService('POST', '/internal/v1/spent', which)).body.spent as Record<string, unknown>[])
         .map(({ issuer, redeemer, points, reimbursementMicro, operatorFeeMicro, funders }) =>
@@ -231,7 +231,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     ).toBe(422);
   });
 
-  it('late return: the sale of E1 comes back after its points were spent, and leaves a debt owned by A', async () => {
+  it('late return: the sale of E1 comes back after its points were spent, and leaves a debt to A', async () => {
     await rig.at('2026-04-03T10:00:00+08:00');
     const lines = [{ lineId: '1', quantity: 4, net: 10_000 }];
     const back = { externalId: 'late', occurredAt: '2026-04-03T10:00:00+08:00', lines };
@@ -251,7 +251,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     expect(wallet.body).toMatchObject({ available: 0, debt: 10_000, balance: -4000 });
   });
 
-  it('keeps what another issuer gave locked until the debt is repaid by its owner’s points', async () => {
+  it('keeps another issuer’s points locked until the debt is repaid by points of its owner', async () => {
     const declined = await rig.asBrand('crest', 'POST', '/v1/authorizations', {
       externalId: 'locked',
       memberRef: m1.C,

@@ -25,7 +25,7 @@ export const tiers = defineMigration({
       constraint ladder_overlap exclude using gist (tstzrange(valid_from, valid_to) with &&)
     );
 
-    -- Rules that ranks were decided by never change; an open end can be set, once.
+    -- Rules by which ranks were decided never change; an open end can be set once.
     create function guard_ladder() returns trigger language plpgsql as $guard$
     begin
       if tg_op = 'UPDATE' and old.valid_to is null
@@ -50,7 +50,7 @@ export const tiers = defineMigration({
     ${appendOnlySql('qualifying_order')}
     ${brandPolicySql('qualifying_order')}
 
-    -- An order may come after its return when partitions are replayed, hence no foreign key.
+    -- No foreign key: when partitions are replayed, an order may come after its return.
     create table qualifying_return (
       return_id text primary key,
       order_id text not null,
@@ -120,16 +120,16 @@ export const tiers = defineMigration({
     create table standing (
       wallet_id text primary key,
       rank smallint not null default 0 check (rank between 0 and 3),
-      -- every rank told to the network with its terms, oldest first
+      -- every published rank with its terms, oldest first
       steps json not null default '[]',
-      -- grows with each of them
+      -- grows with each published rank
       version bigint not null default 0,
-      -- the earned rank with its days, carried to evaluated_at; null: to be made from the facts
+      -- the earned rank with its days as of evaluated_at; null: to be computed from the facts
       state text,
-      -- number of the rules it was judged by: when they change, who has a lower one is judged again, batch by batch
+      -- number of the rules by which it was judged; when the rules change, rows with a lower number are judged again, batch by batch
       rules integer not null default 0,
       evaluated_at timestamptz,
-      -- when time alone may change it next
+      -- when the passage of time alone may next change it
       due_at timestamptz
     );
     create index standing_due on standing (due_at) where due_at is not null;

@@ -45,7 +45,7 @@ create trigger qualifying_order_no_truncate before truncate on qualifying_order 
   execute function refuse_change();
 grant select, insert, update, delete on qualifying_order to hezong_membership;
 
--- An order may come after its return when partitions are replayed, hence no foreign key.
+-- No foreign key: when partitions are replayed, an order may come after its return.
 create table qualifying_return (
   return_id text primary key,
   order_id text not null,
@@ -143,16 +143,16 @@ grant select, insert, update, delete on tier_report to hezong_membership;
 create table standing (
   wallet_id text primary key,
   rank smallint not null default 0 check (rank >= 0 and rank <= 3),
-  -- every rank told to the network with its terms, oldest first
+  -- every published rank with its terms, oldest first
   steps json not null default '[]'::json,
-  -- grows with each of them
+  -- grows with each published rank
   version bigint not null default 0,
-  -- the earned rank with its days, carried to evaluated_at; null: to be made from the facts
+  -- the earned rank with its days as of evaluated_at; null: to be computed from the facts
   state text,
-  -- number of the rules it was judged by: when they change, who has a lower one is judged again, batch by batch
+  -- number of the rules by which it was judged; when the rules change, rows with a lower number are judged again, batch by batch
   rules integer not null default 0,
   evaluated_at timestamptz,
-  -- when time alone may change it next
+  -- when the passage of time alone may next change it
   due_at timestamptz
 );
 create index standing_due on standing (due_at) where due_at is not null;
@@ -258,7 +258,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -292,16 +292,16 @@ grant select, insert, update, delete on idempotency to hezong_membership;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

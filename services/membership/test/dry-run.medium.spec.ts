@@ -32,7 +32,7 @@ function moves(before: Map<string, number>, after: Map<string, number>): unknown
   return [...counted.values()].sort((a, b) => a.from - b.from || a.to - b.to);
 }
 
-it('foretells who moves, of more members than it takes at once, and what comes is what it said', async () => {
+it('predicts who moves, for more members than one batch, and the actual result is the same', async () => {
   const at = '2026-03-01T11:00:00+08:00';
   // 520 members with orders of 0 to 20,760 yuan, at three brands in turn
   await m.deliver(
@@ -76,7 +76,7 @@ it('foretells who moves, of more members than it takes at once, and what comes i
   expect(said.body.atNextReview.moves.length).toBeGreaterThan(1);
 }, 60_000);
 
-it('refuses what the ladder itself would be refused for', async () => {
+it('refuses what would be refused for the ladder itself', async () => {
   const tryOut = async (over: object): Promise<unknown> =>
     (await m.asOperator('POST', `${LADDERS}?dryRun=true`, ladderBody({ ...over }))).body.code;
   expect(await tryOut({ name: 'again' })).toBe('ladder_overlap');

@@ -31,7 +31,7 @@ function order(walletId: string, net: number, brand = 'aurora', at = m.clock.now
 }
 
 describe('without a ladder', () => {
-  it('everybody is a member', async () => {
+  it('everyone has the rank member', async () => {
     const { full, walletId } = await member('EARLY');
     await m.deliver([order(walletId, 900_000)]);
     const { status, body } = await m.asOperator('GET', full);
@@ -57,7 +57,7 @@ describe('ladders', () => {
   };
   const ranks = ladderBody()['ranks'] as Record<string, unknown>[];
 
-  it('that make no sense are refused, by field', async () => {
+  it('that are inconsistent are refused, by field', async () => {
     expect(await refused({ brands: [{ brand: 'aurora', weight: '11', cap: { share: '0.5' } }] })).toEqual([
       422,
       'ladder_invalid',
@@ -99,7 +99,7 @@ describe('ladders', () => {
     ]);
   });
 
-  it('try themselves out first: how many would move from where to where, nothing kept', async () => {
+  it('can be tried out first: how many would move from where to where, nothing stored', async () => {
     const { status, body } = await m.asOperator('POST', `${LADDERS}?dryRun=true`, ladderBody());
     expect(status).toBe(200);
     expect(body).toEqual({
@@ -110,7 +110,7 @@ describe('ladders', () => {
     expect((await m.asOperator('GET', LADDERS)).body.data).toEqual([]);
   });
 
-  it('201: judge everybody again, and never overlap', async () => {
+  it('201: judge everyone again, and never overlap', async () => {
     const { status, body } = await m.asOperator('POST', LADDERS, ladderBody());
     expect([status, body.version, body.ranks[2].earnMultiplier]).toEqual([201, 1, '1.25']);
     await m.moveTo('2026-03-01T12:00:00+08:00');
@@ -127,7 +127,7 @@ describe('ladders', () => {
 });
 
 describe('a member’s tier', () => {
-  it('rises with orders of all brands at once, and says what is missing per condition', async () => {
+  it('rises immediately with orders of all brands, and reports what is missing per condition', async () => {
     const { full, walletId, memberRef } = await member('RISE');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
     const { body } = await m.asOperator('GET', full);
@@ -161,13 +161,13 @@ describe('a member’s tier', () => {
     ]);
   });
 
-  it('does not rise with an order in another currency, whose worth nobody says', async () => {
+  it('does not rise with an order in another currency, which has no known value', async () => {
     const { full, walletId } = await member('OTHER');
     await m.deliver([{ ...order(walletId, 30_000_000), currency: 'VND' }]);
     expect((await m.asOperator('GET', full)).body).toMatchObject({ rank: 0, credits: 0, visits: 0 });
   });
 
-  it('is told to a brand in months, without where it comes from, visits and the number of brands', async () => {
+  it('is shown to a brand in months, without its source, visits and the number of brands', async () => {
     const { path, full, walletId, memberRef } = await member('BRAND');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
     const { body } = await m.asBrand('aurora', 'GET', path);
@@ -195,7 +195,7 @@ describe('a member’s tier', () => {
     expect(new Set([foreign.text, unknown.text, nonsense.text, ended.text]).size).toBe(1);
   });
 
-  it('shows a brand’s session the facts of no other brand', async () => {
+  it('shows a brand no facts of another brand', async () => {
     const runner = m.dataSource.createQueryRunner();
     try {
       await runner.startTransaction();
@@ -255,7 +255,7 @@ describe('grants', () => {
     expect((await m.told('w-HAND')).map(({ rank }) => rank)).toEqual([3, 0]);
   });
 
-  it('for a match take two people as well, are never in the past, once per externalId', async () => {
+  it('for a match also need two people, are never in the past, and exist once per externalId', async () => {
     const { memberRef, full } = await member('MATCH');
     const request = body(memberRef, { source: 'match', rank: 2, proof: 'card 7781' });
     m.desk.checker = null;
@@ -276,7 +276,7 @@ describe('grants', () => {
 });
 
 describe('maps', () => {
-  it('make a brand’s own tier count, up to the rank the ladder allows and for the future only', async () => {
+  it('make a brand’s own tier count, up to the rank that the ladder allows and only for the future', async () => {
     const { path, full, memberRef, walletId } = await member('MAPPED');
     const map = { brandTier: 'platinum', rank: 2, validFrom: '2026-03-01T12:00:00+08:00' };
     expect((await m.asBrand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 3 })).body).toMatchObject({
@@ -301,14 +301,14 @@ describe('maps', () => {
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
-  it('end with the link, even where the clock that stamped its end is behind', async () => {
+  it('end with the link, even if the clock that stamped its end is behind', async () => {
     const { path, memberRef, walletId } = await member('BEHIND');
     expect((await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
     await m.link(memberRef, 'aurora', walletId, 'deleted', '2026-03-01T11:59:57+08:00');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
-  it('end with the tombstone of the link alone, which nothing late undoes', async () => {
+  it('end with the link’s tombstone alone, which no late event undoes', async () => {
     const { path, memberRef, walletId } = await member('TOMB');
     expect((await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
     await m.unlink(memberRef);
@@ -320,7 +320,7 @@ describe('maps', () => {
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
-  it('outlive an old link whose end is heard of after the member came back', async () => {
+  it('outlive an old link whose end arrives after the member came back', async () => {
     const { memberRef, walletId } = await member('BACK');
     const again = ref('AURORABACKAGAIN');
     await m.link(again, 'aurora', walletId);
@@ -331,7 +331,7 @@ describe('maps', () => {
 });
 
 describe('events', () => {
-  it('twice, split, or in another order come to the same standings', async () => {
+  it('received twice, split, or in another order give the same standings', async () => {
     const facts = [1, 2].map((n) => {
       const walletId = `w-EV${n}`;
       return [
@@ -366,7 +366,7 @@ describe('events', () => {
 });
 
 describe('time', () => {
-  it('takes one rank at the end of the period, refunds and new rules included', async () => {
+  it('lowers one rank at the end of the period, refunds and new rules included', async () => {
     await m.moveTo('2026-03-02T12:00:00+08:00');
     const { path, full, walletId, memberRef } = await member('TIME');
     const big = order(walletId, 600_000, 'crest');
@@ -423,7 +423,7 @@ describe('time', () => {
     );
   });
 
-  it('tells every rank with its beginning, so that a late order finds the one it had', async () => {
+  it('publishes every rank with its beginning, so that a late order finds the rank of its time', async () => {
     const steps = (await m.steps('w-TIME')).map(({ rank, since, earnMultiplier }) => [rank, since, earnMultiplier]);
     expect(steps).toEqual([
       [3, '2026-03-02T04:00:00.000Z', '1.50'],
@@ -434,7 +434,7 @@ describe('time', () => {
     ]);
   });
 
-  it('corrects what it told when a purchase comes late', async () => {
+  it('corrects published ranks when a purchase comes late', async () => {
     const { walletId, full } = await member('LATE');
     await m.deliver([order(walletId, 150_000)]);
     const early = new Date(m.clock.now().getTime() - 20 * 86_400_000).toISOString();
@@ -444,7 +444,7 @@ describe('time', () => {
     expect((await m.told(walletId)).map(({ version }) => version)).toEqual([1n, 2n]);
   });
 
-  it('says who is to be judged until the sweep was there, because of the time or of other rules', async () => {
+  it('counts whom the sweep has yet to judge, because of the time or of other rules', async () => {
     const due = () => m.service.app.get(NetworkProbe, { strict: false }).due();
     expect(await due()).toEqual([{ work: 'ranks', items: 0 }]);
     await m.dataSource.query("update standing set due_at = $1 where wallet_id = 'w-LATE'", [m.clock.now()]);
@@ -464,7 +464,7 @@ describe('time', () => {
   });
 });
 
-it('takes two people for a multiplier above 2, whoever pays for it', async () => {
+it('requires two people for a multiplier above 2, whoever pays for it', async () => {
   const times = (multiplier: string, funder: string): Promise<Answer> => {
     const body = ladderBody({ supersedes: 2, validFrom: '2030-01-01T00:00:00+08:00' });
     const ranks = (body['ranks'] as object[]).map((rank, i) =>

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => m.close());
 
-it('keeps up with thousands of orders a second, and is right about every wallet', async () => {
+it('keeps up with thousands of orders a second, with the right result for every wallet', async () => {
   const start = Date.parse('2026-01-02T00:00:00Z');
   const batches = Array.from({ length: BATCHES }, (_, b) =>
     Array.from({ length: BATCH }, (_, i): Purchase => {

@@ -25,7 +25,7 @@ export const brandsContractsClock = defineMigration({
       currency        text not null check (currency ~ '^[A-Z]{3}$'),
       legal_entity_id text not null references legal_entity (id),
       version         bigint not null default 1 check (version > 0),
-      -- what the brand was created with: a repeat gets the same answer, other content is refused
+      -- content with which the brand was created: a repeat gets the same answer; other content is refused
       created_hash    bytea not null check (length(created_hash) = 16),
       created_answer  jsonb not null,
       created_at      timestamptz not null,
@@ -67,17 +67,17 @@ export const brandsContractsClock = defineMigration({
       face_value_micro    bigint not null check (face_value_micro > 0),
       cycle               text not null check (cycle = 'monthly'),
       fee_on_own          boolean not null,
-      -- null: no limit, for the import of history
+      -- null: no limit, for importing history
       lateness_days       integer check (lateness_days between 1 and 3650),
       attests             text[] not null check (attests <@ array['phone', 'email']),
-      -- the most points it gives by itself: order, grant, memberDay, brandDay, perMinorUnit
+      -- the most points that the brand may give without approval: order, grant, memberDay, brandDay, perMinorUnit
       limits              jsonb not null,
       created_at          timestamptz not null,
       unique (brand, version)
     );
     ${brandPolicySql('contract')}
 
-    -- A version is never edited or removed; the one thing that may still happen to it is that its open end is closed.
+    -- A version is never edited or removed; the only permitted change is to set its open end.
     create function contract_guard() returns trigger language plpgsql as $guard$
     begin
       if tg_op = 'DELETE' or old.valid_to is not null or new.valid_to is null
@@ -88,7 +88,7 @@ export const brandsContractsClock = defineMigration({
     end $guard$;
     create trigger contract_append_only before update or delete on contract for each row execute function contract_guard();
 
-    -- Last line of defence; the service locks the brand and refuses with a code first.
+    -- The last line of defence: the service locks the brand first and refuses with a code.
     create function contract_overlap_guard() returns trigger language plpgsql as $guard$
     begin
       if exists (select from contract c where c.brand = new.brand and c.id <> new.id
@@ -101,7 +101,7 @@ export const brandsContractsClock = defineMigration({
 
     create table test_clock (
       single    boolean primary key default true check (single),
-      -- null: the clock runs with real time
+      -- null: the clock runs in real time
       frozen_at timestamptz,
       set_at    timestamptz not null
     );

@@ -27,7 +27,7 @@ create table brand (
   currency text not null check (currency ~ '^[A-Z]{3}$'),
   legal_entity_id text not null references legal_entity(id),
   version bigint not null default 1 check (version > 0),
-  -- what the brand was created with: a repeat gets the same answer, other content is refused
+  -- content with which the brand was created: a repeat gets the same answer; other content is refused
   created_hash bytea not null check (length(created_hash) = 16),
   created_answer jsonb not null,
   created_at timestamptz not null,
@@ -81,10 +81,10 @@ create table contract (
   face_value_micro bigint not null check (face_value_micro > 0),
   cycle text not null check (cycle = 'monthly'),
   fee_on_own boolean not null,
-  -- null: no limit, for the import of history
+  -- null: no limit, for importing history
   lateness_days integer check (lateness_days >= 1 and lateness_days <= 3650),
   attests text[] not null check (attests <@ array['phone', 'email']),
-  -- the most points it gives by itself: order, grant, memberDay, brandDay, perMinorUnit
+  -- the most points that the brand may give without approval: order, grant, memberDay, brandDay, perMinorUnit
   limits jsonb not null,
   created_at timestamptz not null,
   unique (brand, version),
@@ -100,7 +100,7 @@ grant select, insert, update, delete on contract to hezong_partners;
 
 create table test_clock (
   single boolean default true primary key check (single),
-  -- null: the clock runs with real time
+  -- null: the clock runs in real time
   frozen_at timestamptz,
   set_at timestamptz not null
 );
@@ -172,7 +172,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -206,16 +206,16 @@ grant select, insert, update, delete on idempotency to hezong_partners;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

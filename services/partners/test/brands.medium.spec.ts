@@ -12,7 +12,7 @@ afterAll(() => partners.close());
 
 const BRANDS = '/v1/operator/brands';
 
-it('knows the statuses that the other services know', () => {
+it('uses the same statuses as the other services', () => {
   expect(BRAND_STATUSES).toEqual(DIRECTORY_STATUSES);
 });
 
@@ -54,7 +54,7 @@ describe('creating a brand', () => {
   });
 
   it.each(['operator', 'members', 'reserve', 'rounding'])(
-    '422 for %s: a party of the books that is no brand',
+    '422 for %s: a party in the books that is not a brand',
     async (slug) => {
       const answer = await partners.asOperator('POST', BRANDS, aBrand(slug));
       expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer: '/slug', code: 'reserved' }] } });
@@ -67,7 +67,7 @@ describe('creating a brand', () => {
     expect(answer).toMatchObject({ status: 409, body: { code: 'brand_exists' } });
   });
 
-  it('makes one brand of parallel calls', async () => {
+  it('creates one brand from parallel calls', async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => partners.asOperator('POST', BRANDS, aBrand('crowd'))),
     );
@@ -105,7 +105,7 @@ describe('creating a brand', () => {
     expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed', errors: [{ pointer }] } });
   });
 
-  it('422 when a legal entity is given another name than it has', async () => {
+  it('422 if a legal entity is given another name', async () => {
     await partners.asOperator('POST', BRANDS, aBrand('first', { legalEntity: { id: 'le-group', name: 'Group Ltd' } }));
     const shared = await partners.asOperator(
       'POST',
@@ -123,7 +123,7 @@ describe('creating a brand', () => {
 });
 
 describe('reading brands', () => {
-  it('pages through all by slug', async () => {
+  it('pages through all brands by slug', async () => {
     const first = await partners.asOperator('GET', `${BRANDS}?limit=2`);
     expect(first.body).toMatchObject({ data: [{ slug: 'again' }, { slug: 'aurora' }], page: { more: true } });
     const second = await partners.asOperator('GET', `${BRANDS}?limit=200&after=${first.body.page.after}`);
@@ -131,7 +131,7 @@ describe('reading brands', () => {
     expect(second.body.page).toEqual({ after: null, more: false });
   });
 
-  it('404 for a brand that is not there', async () => {
+  it('404 for a brand that does not exist', async () => {
     expect(await partners.asOperator('GET', `${BRANDS}/nobody`)).toMatchObject({
       status: 404,
       body: { code: 'not_found' },
@@ -148,7 +148,7 @@ describe('reading brands', () => {
 });
 
 describe('changing a brand', () => {
-  it('takes a patch from the current version only', async () => {
+  it('accepts a patch only of the current version', async () => {
     await partners.asOperator('POST', BRANDS, aBrand('patched'));
     const read = await partners.asOperator('GET', `${BRANDS}/patched`);
     expect(read.headers.get('etag')).toBe('"1"');
@@ -179,7 +179,7 @@ describe('changing a brand', () => {
     });
   });
 
-  it('moves it along its life cycle and refuses leaps', async () => {
+  it('moves it along its life cycle and refuses skipped steps', async () => {
     await partners.asOperator('POST', BRANDS, aBrand('mover', { status: 'applied' }));
     const to = (status: string): ReturnType<PartnersUnderTest['asOperator']> =>
       partners.asOperator('POST', `${BRANDS}/mover/status`, { status });

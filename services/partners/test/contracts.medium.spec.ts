@@ -91,7 +91,7 @@ it('a successor begins where an ended version ends', async () => {
   expect(foreign.status).toBe(404);
 });
 
-it('says how late a report may come; null is no limit, for the import of history', async () => {
+it('sets how late a report may come; null is no limit, for importing history', async () => {
   await partners.asOperator('POST', '/v1/operator/brands', aBrand('dune'));
   const at = (year: number) => ({ validFrom: `${year}-01-01T00:00:00Z`, validTo: `${year + 1}-01-01T00:00:00Z` });
   expect((await create('dune', { ...at(2020), latenessDays: null })).body).toMatchObject({ latenessDays: null });
@@ -101,7 +101,7 @@ it('says how late a report may come; null is no limit, for the import of history
   expect(told.contracts.map(({ latenessDays }) => latenessDays)).toEqual([null, 7, 30]);
 });
 
-it('says how many points the brand gives by itself, and tells every service', async () => {
+it('sets how many points the brand gives without approval, and informs every service', async () => {
   await partners.asOperator('POST', '/v1/operator/brands', aBrand('elm'));
   const given = { order: 5, memberDay: 9_007_199_254_740_991, perMinorUnit: 1 };
   const limits = { ...given, grant: 1_000_000, brandDay: 1_000_000_000 };
@@ -144,12 +144,12 @@ it('accepts only one of parallel overlapping versions', async () => {
   expect(answers.map((a) => a.status).sort()).toEqual([201, 422, 422, 422, 422, 422]);
 });
 
-it('404 for a brand that is not there', async () => {
+it('404 for a brand that does not exist', async () => {
   expect((await create('nobody')).status).toBe(404);
   expect((await partners.asOperator('GET', '/v1/operator/brands/nobody/contracts')).status).toBe(404);
 });
 
-it('keeps versions append-only even from its owner', async () => {
+it('keeps versions append-only even for the owner of the tables', async () => {
   const client = new pg.Client({ connectionString: partners.database.ownerUrl });
   await client.connect();
   try {
@@ -164,10 +164,10 @@ it('keeps versions append-only even from its owner', async () => {
   }
 });
 
-describe('contracts take two people', () => {
+describe('contracts need two people', () => {
   const clientOfCaller = 'cl_operator';
 
-  it('nothing is changed, told or kept until another client has approved exactly it', async () => {
+  it('nothing is changed, published or stored until another client has approved exactly this contract', async () => {
     await partners.asOperator('POST', '/v1/operator/brands', aBrand('fourfold'));
     const path = '/v1/operator/brands/fourfold/contracts';
     const headers = { 'idempotency-key': 'fourfold-1' };

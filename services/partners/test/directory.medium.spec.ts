@@ -70,7 +70,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('asks partners once for a brand it has not heard of, and then knows it', async () => {
+it('asks partners once for an unknown brand, and then has it', async () => {
   await partners.asOperator('POST', '/v1/operator/brands', aBrand('aurora'));
   const directory = await start();
   expect(directory.peek('aurora')).toBeUndefined();
@@ -81,7 +81,7 @@ it('asks partners once for a brand it has not heard of, and then knows it', asyn
   expect(await directory.get('nobody')).toBeNull();
 });
 
-it('follows the events, also those of brands it never asked for', async () => {
+it('follows the events, even of brands it never asked for', async () => {
   const directory = running[0]?.app.get(BrandDirectory, { strict: false }) as BrandDirectory;
   await partners.asOperator('POST', '/v1/operator/brands', aBrand('birch'));
   await partners.asOperator('POST', '/v1/operator/brands/birch/contracts', aContract());
@@ -93,7 +93,7 @@ it('follows the events, also those of brands it never asked for', async () => {
   expect((await directory.list()).map((b) => b.slug)).toEqual(['aurora', 'birch']);
 });
 
-it('takes a push at once, ignores an older one, and tells its other processes', async () => {
+it('accepts a push immediately, ignores an older one, and informs its other processes', async () => {
   const directory = running[0]?.app.get(BrandDirectory, { strict: false }) as BrandDirectory;
   const second = await start({ INSTANCE: '1' });
   const birch = await second.get('birch');
@@ -119,13 +119,13 @@ it('follows a brand of ten thousand stores by its events alone', async () => {
   expect((await directory.get('many'))?.stores).toHaveLength(10_000);
 });
 
-it('serves from its copy when partners is away', async () => {
+it('uses its copy when partners is away', async () => {
   const directory = await start({ INSTANCE: '2', PARTNERS_URL: 'http://127.0.0.1:1', TEST_CLOCK: 'false' });
   expect((await directory.get('aurora'))?.status).toBe('suspended');
   await expect(directory.get('nobody')).rejects.toMatchObject({ code: 'unavailable' });
 });
 
-it('takes pushes over HTTP from partners only, and only whole brands', async () => {
+it('accepts pushes over HTTP only from partners, and only whole brands', async () => {
   const url = `${running[0]?.url}/internal/v1/brands/crest`;
   const put = (token: string, body: unknown): Promise<Response> =>
     fetch(url, {

@@ -53,8 +53,8 @@ const brand = (slug: string) => ({
   stores: [],
 });
 
-describe('what the operator does', () => {
-  it('is on record with its end, whether it was taken, refused or only looked at', async () => {
+describe('acts of the operator', () => {
+  it('are recorded with their end, whether accepted, refused or read-only', async () => {
     const body = brand('aurora');
     await under.asOperator('POST', '/v1/operator/brands', body);
     await under.asOperator('POST', '/v1/operator/brands/aurora/status', { status: 'closed', colour: 'red' });
@@ -75,7 +75,7 @@ describe('what the operator does', () => {
     expect(entries.map(({ seq }) => seq)).toEqual([1, 3, 5, 7]);
   });
 
-  it('is found by who, what, where and when, and a page goes on where the last one ended', async () => {
+  it('are found by who, what, where and when, and pages continue where the last one ended', async () => {
     const [newest] = await record('limit=1');
     const client = newest?.client ?? '';
     expect(await record(`limit=10&client=${client}&method=POST`)).toHaveLength(2);
@@ -91,7 +91,7 @@ describe('what the operator does', () => {
     expect((await record(`limit=1&afterAt=${at}&afterService=settlement&afterSeq=1`))[0]?.seq).toBe(5);
   });
 
-  it('stays as it was written, for the service and for the owner of its tables', async () => {
+  it('cannot be changed by the service or by the owner of its tables', async () => {
     const acts = [
       'update operator_audit set status = 200 where status is not null',
       'delete from operator_audit',
@@ -118,7 +118,7 @@ describe('what the operator does', () => {
     expect(row?.hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('is on record before anything is done: without a record nothing is done', async () => {
+  it('are recorded before anything is done: without a record nothing is done', async () => {
     await as(under.database.ownerUrl, (client) => client.query('revoke insert on operator_audit from hezong_partners'));
     const refused = await under.asOperator('POST', '/v1/operator/brands', brand('birch'));
     expect(refused.status).toBeGreaterThanOrEqual(500);
@@ -126,7 +126,7 @@ describe('what the operator does', () => {
     expect((await under.asOperator('GET', '/v1/operator/brands/birch')).status).toBe(404);
   });
 
-  it('is in order whoever writes at once, and a row that is changed, taken out or put in shows', async () => {
+  it('are in order under parallel writes, and a changed, removed or inserted row is detected', async () => {
     await Promise.all(Array.from({ length: 20 }, () => under.asOperator('GET', '/v1/operator/brands/aurora')));
     const broken = async (): Promise<unknown> => {
       const { checks } = (await internal('invariants')) as {

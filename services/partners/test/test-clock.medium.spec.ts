@@ -12,7 +12,7 @@ afterAll(() => partners.close());
 const CLOCK = '/v1/operator/test-clock';
 const set = (now: string): Promise<Answer> => partners.asOperator('POST', CLOCK, { now });
 
-it('stands at the instant set, in every service, and goes forward only', async () => {
+it('stands at the instant set, in every service, and only moves forward', async () => {
   const first = await set('2017-03-02T08:00:00+08:00');
   expect(first).toMatchObject({ status: 200, body: { now: '2017-03-02T00:00:00Z', frozen: true } });
   expect(partners.told.filter((t) => t.path.endsWith('/internal/v1/clock'))).toHaveLength(6);
@@ -23,7 +23,7 @@ it('stands at the instant set, in every service, and goes forward only', async (
   expect(brand.body.createdAt).toBe('2017-03-02T00:00:00Z');
 });
 
-it('is still there after a restart, for whoever asks', async () => {
+it('is kept over a restart', async () => {
   await set('2017-04-01T00:00:00Z');
   await partners.restart();
   expect((await partners.asOperator('GET', CLOCK)).body).toEqual({ now: '2017-04-01T00:00:00Z', frozen: true });
@@ -46,7 +46,7 @@ it('is released to real time, and never goes back from there', async () => {
   expect(await partners.asOperator('DELETE', CLOCK)).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
 });
 
-it('says unavailable when a service did not hear of it, and may be repeated', async () => {
+it('reports unavailable when a service did not receive it, and may be repeated', async () => {
   const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:9' });
   try {
     const answer = await alone.asOperator('POST', CLOCK, { now: '2026-01-01T00:00:00Z' });
@@ -56,7 +56,7 @@ it('says unavailable when a service did not hear of it, and may be repeated', as
   }
 });
 
-it('does not exist where the network runs on real time', async () => {
+it('does not exist if the network runs in real time', async () => {
   const real = await partnersUnderTest({ TEST_CLOCK: 'false' });
   try {
     expect(await real.asOperator('POST', CLOCK, { now: '2026-01-01T00:00:00Z' })).toMatchObject({

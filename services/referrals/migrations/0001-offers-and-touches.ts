@@ -14,7 +14,7 @@ export const offersAndTouches = defineMigration({
     ${approvalUseSql()}
     ${messagingTablesSql()}
 
-    -- A sandbox's clock, as the service hears it. Empty: real time. It only ever goes forward.
+    -- A sandbox's clock as published to the service; empty for real time. It never goes back.
     create table frozen_clock (one boolean primary key default true check (one), at timestamptz not null);
     create function guard_frozen_clock() returns trigger language plpgsql as $guard$
     begin
@@ -32,7 +32,7 @@ export const offersAndTouches = defineMigration({
       version integer primary key generated always as identity,
       contributor_bp integer not null check (contributor_bp between 0 and 10000),
       contributor_floor_bp integer not null default 0 check (contributor_floor_bp between 0 and 10000),
-      -- the relation itself ends at two; no configuration can say otherwise
+      -- at most two levels; no configuration can change that
       max_depth smallint not null default 1 check (max_depth in (1, 2)),
       sign_off text,
       introducer_days integer not null default 180 check (introducer_days between 1 and 180),
@@ -49,9 +49,9 @@ export const offersAndTouches = defineMigration({
       id uuid primary key,
       brand text not null,
       name text not null,
-      -- commissions are paid on orders: there is no other basis
+      -- commissions are paid on orders only
       basis text not null default 'order' check (basis = 'order'),
-      -- of budget and caps: the brand's
+      -- currency of the budget and the caps: the brand's
       currency text not null,
       pool_bp integer not null check (pool_bp between 1 and 10000),
       split jsonb not null,
@@ -84,7 +84,7 @@ export const offersAndTouches = defineMigration({
     create trigger offer_guard before update or delete on offer for each row execute function guard_offer();
     alter table offer enable row level security;
     alter table offer force row level security;
-    -- An offer is published to the alliance; only its brand changes it.
+    -- An offer is visible to the alliance; only its brand can change it.
     create policy offer_read on offer for select using (current_setting('hezong.brand', true) <> '');
     create policy offer_write on offer for insert with check (current_setting('hezong.brand', true) in (brand, '*'));
     create policy offer_change on offer for update using (current_setting('hezong.brand', true) in (brand, '*'));
@@ -114,7 +114,8 @@ export const offersAndTouches = defineMigration({
     create index distributor_owner on distributor (owner);
     create index distributor_wallet on distributor (wallet_id) where wallet_id is not null;
 
-    -- All keys under which the person behind one of them earns at a brand: his wallet, and whatever the brand has registered as him.
+    -- All keys under which the person behind one of them earns at a brand: the wallet, and everything that the brand has registered as
+    -- this person.
     create function person_keys(at_brand text, key text) returns text[] language sql stable as $keys$
       with wallets as (select substr(key, 8) as wallet_id where key like 'wallet:%'
                        union select wallet_id from distributor where brand = at_brand and owner = key and wallet_id is not null)
@@ -124,8 +125,9 @@ export const offersAndTouches = defineMigration({
     grant execute on function person_keys(text, text) to hezong_referrals;
     ${brandPolicySql('distributor')}
 
-    -- Who introduced whom at a brand. One introducer each, and who was introduced introduces nobody: as a person, under whatever keys he earns
-    -- there. Of other brands' introductions it takes no notice, or a refusal would tell of them; a commission knows one introducer at most.
+    -- Who introduced whom at a brand. Each person has one introducer, and an introduced person introduces nobody, under any of the
+    -- keys under which the person earns there. Introductions at other brands are ignored, because a refusal would reveal them; a
+    -- commission has one introducer at most.
     create table introduction (
       brand text not null,
       owner text not null,
@@ -144,14 +146,14 @@ export const offersAndTouches = defineMigration({
       if tg_op <> 'INSERT' then
         raise exception 'an introduction is never changed' using errcode = 'restrict_violation';
       end if;
-      -- one at a time, or two halves of a chain could pass each other
+      -- one at a time; otherwise two halves of a chain could be inserted concurrently
       perform pg_advisory_xact_lock(4004, hashtext(new.brand));
       if coalesce((select max_depth from referral_programme where valid_from <= alliance_now() order by valid_from desc limit 1), 1) < 2 then
         raise exception 'introductions need a programme of depth 2' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
       introduced := person_keys(new.brand, new.owner);
       above := person_keys(new.brand, new.introducer);
-      -- one key on both sides is left to the check of the table
+      -- the table's CHECK refuses one key on both sides
       if (new.owner <> new.introducer and introduced && above)
         or exists (select from introduction where brand = new.brand and owner = any (above))
         or exists (select from introduction where brand = new.brand and introducer = any (introduced))
@@ -164,7 +166,7 @@ export const offersAndTouches = defineMigration({
       return new;
     end $guard$;
     create trigger introduction_depth before insert or update or delete on introduction for each row execute function guard_introduction();
-    -- To say who a guide is joins two persons into one, who must not be on both sides then.
+    -- Registering who a guide is joins two persons into one, who must not be on both sides of an introduction.
     create function guard_alias() returns trigger language plpgsql security definer set search_path = public as $guard$
     declare
       keys text[];
@@ -203,11 +205,11 @@ export const offersAndTouches = defineMigration({
     ${brandPolicySql('link')}
 
     create table touch (
-      -- of version 7, so the key itself says when: old ones can be let go by range, and partitions attached by it
+      -- UUID version 7, so the key contains the time: old rows can be removed, and partitions attached, by key range
       id uuid primary key check (uuid_extract_version(id) = 7),
       brand text not null,
       seller text not null,
-      -- the brand that tells of it: whoever promotes earns by it, so only the seller's word has a say on an order
+      -- The brand that reported the touch. The promoting brand earns by it, so only the seller's report decides about an order.
       told_by text not null check (told_by in (brand, seller)),
       link_id uuid not null references link (id),
       kind text not null check (kind in ('click', 'code', 'deep_link')),
@@ -219,7 +221,7 @@ export const offersAndTouches = defineMigration({
     ${appendOnlySql('touch')}
     ${brandPolicySql('touch')}
 
-    -- How often a link was followed: nobody knows by whom, so no click has a row of its own.
+    -- How often a link was followed. It is not known by whom, so a click has no row of its own.
     create table link_clicks (
       link_id uuid not null references link (id),
       day date not null,
@@ -232,7 +234,7 @@ export const offersAndTouches = defineMigration({
     ${memberLinkTableSql()}
     create index member_link_wallet on member_link (wallet_id, brand);
 
-    -- The brand that contributed a person; null while an order waits to hear of it.
+    -- The brand that contributed a person; null while an order waits for that information.
     create table binding (wallet_id text primary key, contributor text, since timestamptz);
     create table waiting_event (
       seq bigint primary key generated always as identity,

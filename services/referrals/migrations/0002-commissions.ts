@@ -23,7 +23,7 @@ export const commissions = defineMigration({
 
     create table commission (
       id uuid primary key,
-      -- pay follows an order: there is no commission without one, and one an order
+      -- A commission needs an order, and an order has one commission.
       order_id text not null unique,
       order_external_id text not null,
       brand text not null,
@@ -39,7 +39,7 @@ export const commissions = defineMigration({
       lines jsonb not null,
       base bigint not null check (base > 0),
       remaining bigint not null check (remaining between 0 and base),
-      -- goods outside the offer, on which the contributor alone earns
+      -- goods outside the offer, for which only the contributor earns
       rest bigint not null default 0 check (rest >= 0),
       rest_remaining bigint not null default 0 check (rest_remaining between 0 and rest),
       pool bigint not null check (pool >= 0),
@@ -54,7 +54,7 @@ export const commissions = defineMigration({
       hold_until timestamptz,
       unbound boolean not null default false,
       check ((received_at is null) = (hold_until is null)),
-      -- the hold is the return window and a day, never shorter, and never from before the order was heard of
+      -- The hold is the return window plus one day, never shorter, and never begins before the order was received.
       constraint commission_held_long_enough check (hold_until >= greatest(received_at, posted_at) + make_interval(hours => (return_days + 1) * 24)),
       check (state not in ('held', 'payable', 'paid') or hold_until is not null)
     );
@@ -122,14 +122,15 @@ export const commissions = defineMigration({
       party text not null check (party in ('memberRebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
       owner text not null,
       payee text not null,
-      -- the brand through which it is earned, and which alone sees and converts it; null for the operator
+      -- the brand through which it is earned; only this brand sees and converts it; null for the operator
       through text,
       currency text not null,
       cap bigint,
       held bigint not null default 0 check (held >= 0),
-      -- what conversions and payouts took of it: the sum of its draws
+      -- amount taken by conversions and payouts: the sum of its draws
       taken bigint not null default 0,
-      -- whether the brand it is earned through may know of it: of what its promoters earn on others' orders, only in sums over several buyers
+      -- whether the brand through which it is earned may know of it; it learns what its promoters earn on other brands' orders only in
+      -- sums over several buyers
       told boolean not null,
       primary key (commission_id, party),
       constraint commission_party_taken check (taken between 0 and held)
@@ -153,7 +154,7 @@ export const commissions = defineMigration({
       reverses_leg_id uuid references leg (id),
       posted_at timestamptz not null,
       day date not null,
-      -- whether settlement heard of it at once; else it is in what settlement hears of the share when its brand is told
+      -- whether settlement received it immediately; otherwise it is part of what settlement receives when the share's brand is told
       settled boolean not null,
       unique (entry_id, party),
       foreign key (commission_id, party) references commission_party (commission_id, party),
@@ -161,13 +162,13 @@ export const commissions = defineMigration({
     );
     create index leg_of_commission on leg (commission_id, party);
     create index leg_day on leg (owner, day, brand);
-    -- legs come in the order of their days
+    -- legs are stored in the order of their days
     create index leg_by_day on leg using brin (day);
     create index leg_by_time on leg using brin (posted_at);
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
 
-    -- What settlement heard of shares when their brands were told of them: what they held then, in one entry each.
+    -- What settlement received when brands were told of their shares: the amount at that time, one entry per share.
     create table told_share (
       entry_id uuid primary key,
       commission_id uuid not null,
@@ -184,7 +185,8 @@ export const commissions = defineMigration({
     ${appendOnlySql('told_share')}
     ${brandPolicySql('told_share')}
 
-    -- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
+    -- Up to the day told, brands know what their promoters earned. Days up to through get no more legs. Roots exist for days up to
+    -- sealed, except those in day_fault. Everything recorded later belongs to the first open day.
     create table closed_days (
       one boolean primary key default true check (one),
       through date not null default '-infinity',
@@ -201,11 +203,12 @@ export const commissions = defineMigration({
     end $guard$;
     create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
 
-    -- Days whose roots could not be kept, and why: they are tried again and hold up no other.
+    -- Days whose roots could not be stored, and why. They are retried and delay no other day.
     create table day_fault (day date primary key, fault text not null);
 
     ${readerKeySql()}
-    -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
+    -- The legs of a day as of its close: those of each contributor at each seller, and (contributor null) those of all parties of a
+    -- seller.
     create table commission_day (
       day date not null,
       seller text not null,
@@ -222,7 +225,7 @@ export const commissions = defineMigration({
     alter table commission_day force row level security;
     create policy commission_day_brand on commission_day using (current_setting('hezong.brand', true) in (seller, contributor, '*'));
 
-    -- What a party holds is the sum of its legs, by construction.
+    -- The amount that a party holds is the sum of its legs, by construction.
     create function apply_legs() returns trigger language plpgsql as $apply$
     begin
       if exists (select from added where day <= (select through from closed_days)) then
@@ -239,7 +242,7 @@ export const commissions = defineMigration({
     ${appendOnlySql('commission_return')}
     ${brandPolicySql('commission_return')}
 
-    -- What an offer's budget and caps have taken; only offers that have some.
+    -- Amounts used of an offer's budget and caps, for offers that have any.
     create table offer_usage (scope text primary key, amount numeric(38, 0) not null default 0);
   `,
 });

@@ -11,7 +11,7 @@ export const earnings = defineMigration({
       wallet_id text not null,
       brand text not null,
       currency text not null,
-      -- negative takes points back after a refund
+      -- a negative amount takes points back after a refund
       amount bigint not null check (amount <> 0),
       asset text not null default 'PTS',
       points bigint not null,
@@ -29,7 +29,7 @@ export const earnings = defineMigration({
     ${appendOnlySql('conversion')}
     ${brandPolicySql('conversion')}
 
-    -- What the ledger answered: a declined conversion holds nothing any more.
+    -- The ledger's answer; a declined conversion no longer holds anything.
     create table conversion_answer (
       conversion_id uuid primary key references conversion (id),
       brand text not null,
@@ -53,7 +53,7 @@ export const earnings = defineMigration({
       created_at timestamptz not null,
       released_at timestamptz,
       paid_at timestamptz,
-      -- two people: one releases what the other approved
+      -- two people: one approves, another releases
       constraint payout_two_people check (checker is null or checker <> released_by),
       check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
       check ((paid_at is not null) = (state = 'paid'))
@@ -88,13 +88,14 @@ export const earnings = defineMigration({
       -- 0: all of it repaid debts
       net bigint not null check (net >= 0 and net = gross - netted - tax),
       hash text not null,
-      -- approved, but erased before the release: nobody was paid
+      -- approved, but the person was erased before the release: nobody was paid
       left_out boolean not null default false,
       primary key (payout_id, owner)
     );
     ${appendOnlySql('payout_item')}
 
-    -- Whether all brands have lost the person behind a key: there is nobody to pay. What he earned stays owed until two people decide.
+    -- Whether the person behind a key has left all brands, so that there is nobody to pay. The earnings remain owed until two people
+    -- decide.
     create function person_erased(key text) returns boolean language sql stable as $erased$
       select exists (select from distributor where owner = key and wallet_id is not null)
         and not exists (select from distributor d join member_link m using (wallet_id) where d.owner = key and m.active)
@@ -105,7 +106,7 @@ export const earnings = defineMigration({
       owner text not null,
       currency text not null,
       decision text not null check (decision in ('release', 'write_off')),
-      -- what was owed then, debts taken off; a write-off draws all of it, and nothing where it only repays debts
+      -- amount owed at the decision, less debts; a write-off draws all of it, and nothing if it only repays debts
       amount bigint not null check (amount > 0 or (amount = 0 and decision = 'write_off')),
       reason text not null,
       maker text not null,
@@ -115,14 +116,15 @@ export const earnings = defineMigration({
     );
     create index erased_payee_decision_owner on erased_payee_decision (owner, currency, id);
     ${appendOnlySql('erased_payee_decision')}
-    -- Whether payouts leave an owner out: he is erased, and the last word on what he earned was not to pay it.
+    -- Whether payouts leave an owner out: the person is erased, and the last decision about the earnings was not to pay them.
     create function payee_barred(key text, in_currency text) returns boolean language sql stable as $barred$
       select person_erased(key) and coalesce((select decision from erased_payee_decision
         where owner = key and currency = in_currency order by id desc limit 1), '') <> 'release'
     $barred$;
     grant execute on function payee_barred(text, text) to hezong_referrals;
 
-    -- Each taking names the share of the commission it takes from, and what for: points, money, nobody any more, or (on the way to either) an older debt.
+    -- Each draw names the share of the commission that it takes from, and its purpose: points, money, a write-off, or (in the course
+    -- of these) an older debt.
     create table earning_draw (
       id uuid primary key,
       commission_id uuid not null,
@@ -132,12 +134,12 @@ export const earnings = defineMigration({
       conversion_id uuid references conversion (id),
       payout_id uuid references payout (id),
       write_off_id uuid references erased_payee_decision (id),
-      -- the draw whose debt this one pays
+      -- the draw whose debt this draw repays
       repays uuid references earning_draw (id),
       amount bigint not null check (amount > 0),
       -- free again: the payout was cancelled, or a refund came before anything was paid
       given_back bigint not null default 0 check (given_back >= 0),
-      -- a refund came after the money had gone: a debt
+      -- a debt: a refund came after the money was paid
       owed bigint not null default 0 check (owed >= 0),
       repaid bigint not null default 0,
       foreign key (commission_id, party) references commission_party (commission_id, party),
@@ -153,7 +155,7 @@ export const earnings = defineMigration({
     create index earning_draw_conversion on earning_draw (conversion_id) where conversion_id is not null;
     create index earning_draw_debt on earning_draw (currency, owner) where owed > repaid;
 
-    -- Keeps what is taken of a share, and repaid of a debt; their checks then refuse what is more than there is.
+    -- Adds to what is taken of a share and repaid of a debt; the checks of these columns refuse more than there is.
     create function guard_draw() returns trigger language plpgsql security definer set search_path = public as $guard$
     declare
       share record;
@@ -191,7 +193,7 @@ export const earnings = defineMigration({
       return new;
     end $guard$;
     create trigger earning_draw_guard before insert or update or delete on earning_draw for each row execute function guard_draw();
-    -- Debts are repaid once for all takings of a statement: thousands of them may repay one.
+    -- Repays debts once for all draws of a statement, because thousands of them may repay one debt.
     create function repay_debts() returns trigger language plpgsql security definer set search_path = public as $repay$
     begin
       if exists (select from added a join earning_draw d on d.id = a.repays where (d.owner, d.currency) is distinct from (a.owner, a.currency)) then
@@ -204,8 +206,8 @@ export const earnings = defineMigration({
     create trigger earning_draw_repays after insert on earning_draw referencing new table as added for each statement execute function repay_debts();
     create trigger earning_draw_no_truncate before truncate on earning_draw for each statement execute function refuse_change();
 
-    -- At the end of a transaction every conversion is what was drawn for it, points were taken back by the floor of all that refunds reached, and
-    -- what the ledger declined holds nothing.
+    -- At the end of a transaction, every conversion equals its draws, the points taken back are the floor of the sum of refunds, and a
+    -- conversion that the ledger declined holds nothing.
     create function check_conversion() returns trigger language plpgsql security definer set search_path = public as $check$
     declare
       root uuid := case tg_table_name when 'conversion' then coalesce(to_jsonb(new)->>'reverses', to_jsonb(new)->>'id') else to_jsonb(new)->>'conversion_id' end;
@@ -228,7 +230,7 @@ export const earnings = defineMigration({
     create constraint trigger conversion_drawn_draw after insert or update on earning_draw deferrable initially deferred
       for each row when (new.conversion_id is not null) execute function check_conversion();
 
-    -- What is released is, person by person, what was drawn for it.
+    -- A released payout equals, person by person, its draws.
     create function check_payout() returns trigger language plpgsql security definer set search_path = public as $check$
     begin
       if exists (

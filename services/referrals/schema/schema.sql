@@ -23,7 +23,7 @@ set check_function_bodies = off;
 
 -- referrals -----------------------------------------------------------------------------------------------------------
 
--- A sandbox's clock, as the service hears it. Empty: real time. It only ever goes forward.
+-- A sandbox's clock as published to the service; empty for real time. It never goes back.
 create table frozen_clock (
   one boolean default true primary key check (one),
   at timestamptz not null
@@ -35,7 +35,7 @@ create table referral_programme (
   version integer generated always as identity primary key,
   contributor_bp integer not null check (contributor_bp >= 0 and contributor_bp <= 10000),
   contributor_floor_bp integer not null default 0 check (contributor_floor_bp >= 0 and contributor_floor_bp <= 10000),
-  -- the relation itself ends at two; no configuration can say otherwise
+  -- at most two levels; no configuration can change that
   max_depth smallint not null default 1 check (max_depth in (1, 2)),
   sign_off text,
   introducer_days integer not null default 180 check (introducer_days >= 1 and introducer_days <= 180),
@@ -56,9 +56,9 @@ create table offer (
   id uuid primary key,
   brand text not null,
   name text not null,
-  -- commissions are paid on orders: there is no other basis
+  -- commissions are paid on orders only
   basis text not null default 'order' check (basis = 'order'),
-  -- of budget and caps: the brand's
+  -- currency of the budget and the caps: the brand's
   currency text not null,
   pool_bp integer not null check (pool_bp >= 1 and pool_bp <= 10000),
   split jsonb not null,
@@ -83,7 +83,7 @@ create table offer (
 );
 create index offer_of_brand on offer (brand, created_at, id);
 alter table offer enable row level security, force row level security;
--- An offer is published to the alliance; only its brand changes it.
+-- An offer is visible to the alliance; only its brand can change it.
 create policy offer_read on offer for select using (current_setting('hezong.brand', true) <> '');
 create policy offer_write on offer for insert
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
@@ -128,8 +128,9 @@ create trigger distributor_alias after insert or update of wallet_id on distribu
   when (new.kind <> 'member' and new.wallet_id is not null) execute function guard_alias();
 grant select, insert, update, delete on distributor to hezong_referrals;
 
--- Who introduced whom at a brand. One introducer each, and who was introduced introduces nobody: as a person, under whatever keys he earns
--- there. Of other brands' introductions it takes no notice, or a refusal would tell of them; a commission knows one introducer at most.
+-- Who introduced whom at a brand. Each person has one introducer, and an introduced person introduces nobody, under any of the
+-- keys under which the person earns there. Introductions at other brands are ignored, because a refusal would reveal them; a
+-- commission has one introducer at most.
 create table introduction (
   brand text not null,
   owner text not null,
@@ -175,11 +176,11 @@ create trigger link_no_truncate before truncate on link for each statement execu
 grant select, insert, update, delete on link to hezong_referrals;
 
 create table touch (
-  -- of version 7, so the key itself says when: old ones can be let go by range, and partitions attached by it
+  -- UUID version 7, so the key contains the time: old rows can be removed, and partitions attached, by key range
   id uuid primary key check (uuid_extract_version(id) = 7),
   brand text not null,
   seller text not null,
-  -- the brand that tells of it: whoever promotes earns by it, so only the seller's word has a say on an order
+  -- The brand that reported the touch. The promoting brand earns by it, so only the seller's report decides about an order.
   told_by text not null,
   link_id uuid not null references link(id),
   kind text not null check (kind in ('click', 'code', 'deep_link')),
@@ -197,7 +198,7 @@ create trigger touch_append_only before delete or update on touch for each row e
 create trigger touch_no_truncate before truncate on touch for each statement execute function refuse_change();
 grant select, insert, update, delete on touch to hezong_referrals;
 
--- How often a link was followed: nobody knows by whom, so no click has a row of its own.
+-- How often a link was followed. It is not known by whom, so a click has no row of its own.
 create table link_clicks (
   link_id uuid not null references link(id),
   day date not null,
@@ -226,7 +227,7 @@ create policy member_link_brand on member_link
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
 grant select, insert, update, delete on member_link to hezong_referrals;
 
--- The brand that contributed a person; null while an order waits to hear of it.
+-- The brand that contributed a person; null while an order waits for that information.
 create table binding (
   wallet_id text primary key,
   contributor text,
@@ -270,7 +271,7 @@ grant select, insert, update, delete on decision to hezong_referrals;
 
 create table commission (
   id uuid primary key,
-  -- pay follows an order: there is no commission without one, and one an order
+  -- A commission needs an order, and an order has one commission.
   order_id text not null unique,
   order_external_id text not null,
   brand text not null,
@@ -286,7 +287,7 @@ create table commission (
   lines jsonb not null,
   base bigint not null check (base > 0),
   remaining bigint not null,
-  -- goods outside the offer, on which the contributor alone earns
+  -- goods outside the offer, for which only the contributor earns
   rest bigint not null default 0 check (rest >= 0),
   rest_remaining bigint not null default 0,
   pool bigint not null check (pool >= 0),
@@ -305,7 +306,7 @@ create table commission (
   check (rest_remaining >= 0 and rest_remaining <= rest),
   check (used >= 0 and used <= pool),
   check ((received_at is null) = (hold_until is null)),
-  -- the hold is the return window and a day, never shorter, and never from before the order was heard of
+  -- The hold is the return window plus one day, never shorter, and never begins before the order was received.
   constraint commission_held_long_enough check (hold_until >= (greatest(received_at,
     posted_at) + make_interval(hours => (return_days + 1) * 24))),
   check ((state not in ('held', 'payable', 'paid')) or hold_until is not null)
@@ -350,14 +351,15 @@ create table commission_party (
     'operator')),
   owner text not null,
   payee text not null,
-  -- the brand through which it is earned, and which alone sees and converts it; null for the operator
+  -- the brand through which it is earned; only this brand sees and converts it; null for the operator
   through text,
   currency text not null,
   cap bigint,
   held bigint not null default 0 check (held >= 0),
-  -- what conversions and payouts took of it: the sum of its draws
+  -- amount taken by conversions and payouts: the sum of its draws
   taken bigint not null default 0,
-  -- whether the brand it is earned through may know of it: of what its promoters earn on others' orders, only in sums over several buyers
+  -- whether the brand through which it is earned may know of it; it learns what its promoters earn on other brands' orders only in
+  -- sums over several buyers
   told boolean not null,
   primary key (commission_id, party),
   constraint commission_party_taken check (taken >= 0 and taken <= held)
@@ -387,7 +389,7 @@ create table leg (
   reverses_leg_id uuid references leg(id),
   posted_at timestamptz not null,
   day date not null,
-  -- whether settlement heard of it at once; else it is in what settlement hears of the share when its brand is told
+  -- whether settlement received it immediately; otherwise it is part of what settlement receives when the share's brand is told
   settled boolean not null,
   unique (entry_id, party),
   check ((reverses_leg_id is not null) = (amount < 0)),
@@ -395,7 +397,7 @@ create table leg (
 );
 create index leg_of_commission on leg (commission_id, party);
 create index leg_day on leg (owner, day, brand);
--- legs come in the order of their days
+-- legs are stored in the order of their days
 create index leg_by_day on leg using brin (day);
 create index leg_by_time on leg using brin (posted_at);
 alter table leg enable row level security, force row level security;
@@ -408,7 +410,7 @@ create trigger leg_applied after insert on leg referencing new table as added fo
   execute function apply_legs();
 grant select, insert, update, delete on leg to hezong_referrals;
 
--- What settlement heard of shares when their brands were told of them: what they held then, in one entry each.
+-- What settlement received when brands were told of their shares: the amount at that time, one entry per share.
 create table told_share (
   entry_id uuid primary key,
   commission_id uuid not null,
@@ -431,7 +433,8 @@ create trigger told_share_append_only before delete or update on told_share for 
 create trigger told_share_no_truncate before truncate on told_share for each statement execute function refuse_change();
 grant select, insert, update, delete on told_share to hezong_referrals;
 
--- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
+-- Up to the day told, brands know what their promoters earned. Days up to through get no more legs. Roots exist for days up to
+-- sealed, except those in day_fault. Everything recorded later belongs to the first open day.
 create table closed_days (
   one boolean default true primary key check (one),
   through date not null default '-infinity'::date,
@@ -444,14 +447,15 @@ create trigger closed_days_forward before insert or delete or update on closed_d
   execute function guard_closed_days();
 grant select, insert, update, delete on closed_days to hezong_referrals;
 
--- Days whose roots could not be kept, and why: they are tried again and hold up no other.
+-- Days whose roots could not be stored, and why. They are retried and delay no other day.
 create table day_fault (
   day date primary key,
   fault text not null
 );
 grant select, insert, update, delete on day_fault to hezong_referrals;
 
--- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
+-- The legs of a day as of its close: those of each contributor at each seller, and (contributor null) those of all parties of a
+-- seller.
 create table commission_day (
   day date not null,
   seller text not null,
@@ -489,7 +493,7 @@ create trigger commission_return_no_truncate before truncate on commission_retur
   execute function refuse_change();
 grant select, insert, update, delete on commission_return to hezong_referrals;
 
--- What an offer's budget and caps have taken; only offers that have some.
+-- Amounts used of an offer's budget and caps, for offers that have any.
 create table offer_usage (
   scope text primary key,
   amount numeric(38, 0) not null default 0
@@ -502,7 +506,7 @@ create table conversion (
   wallet_id text not null,
   brand text not null,
   currency text not null,
-  -- negative takes points back after a refund
+  -- a negative amount takes points back after a refund
   amount bigint not null check (amount <> 0),
   asset text not null default 'PTS',
   points bigint not null,
@@ -532,7 +536,7 @@ create constraint trigger conversion_drawn after insert on conversion deferrable
   execute function check_conversion();
 grant select, insert, update, delete on conversion to hezong_referrals;
 
--- What the ledger answered: a declined conversion holds nothing any more.
+-- The ledger's answer; a declined conversion no longer holds anything.
 create table conversion_answer (
   conversion_id uuid primary key references conversion(id),
   brand text not null,
@@ -565,7 +569,7 @@ create table payout (
   created_at timestamptz not null,
   released_at timestamptz,
   paid_at timestamptz,
-  -- two people: one releases what the other approved
+  -- two people: one approves, another releases
   constraint payout_two_people check (checker is null or checker <> released_by),
   check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
   check ((paid_at is not null) = (state = 'paid'))
@@ -584,7 +588,7 @@ create table payout_item (
   -- 0: all of it repaid debts
   net bigint not null,
   hash text not null,
-  -- approved, but erased before the release: nobody was paid
+  -- approved, but the person was erased before the release: nobody was paid
   left_out boolean not null default false,
   primary key (payout_id, owner),
   check (net >= 0 and net = (gross - netted - tax))
@@ -600,7 +604,7 @@ create table erased_payee_decision (
   owner text not null,
   currency text not null,
   decision text not null check (decision in ('release', 'write_off')),
-  -- what was owed then, debts taken off; a write-off draws all of it, and nothing where it only repays debts
+  -- amount owed at the decision, less debts; a write-off draws all of it, and nothing if it only repays debts
   amount bigint not null,
   reason text not null,
   maker text not null,
@@ -616,7 +620,8 @@ create trigger erased_payee_decision_no_truncate before truncate on erased_payee
   execute function refuse_change();
 grant select, insert, update, delete on erased_payee_decision to hezong_referrals;
 
--- Each taking names the share of the commission it takes from, and what for: points, money, nobody any more, or (on the way to either) an older debt.
+-- Each draw names the share of the commission that it takes from, and its purpose: points, money, a write-off, or (in the course
+-- of these) an older debt.
 create table earning_draw (
   id uuid primary key,
   commission_id uuid not null,
@@ -626,12 +631,12 @@ create table earning_draw (
   conversion_id uuid references conversion(id),
   payout_id uuid references payout(id),
   write_off_id uuid references erased_payee_decision(id),
-  -- the draw whose debt this one pays
+  -- the draw whose debt this draw repays
   repays uuid references earning_draw(id),
   amount bigint not null check (amount > 0),
   -- free again: the payout was cancelled, or a refund came before anything was paid
   given_back bigint not null default 0 check (given_back >= 0),
-  -- a refund came after the money had gone: a debt
+  -- a debt: a refund came after the money was paid
   owed bigint not null default 0 check (owed >= 0),
   repaid bigint not null default 0,
   check (num_nonnulls(conversion_id, payout_id, write_off_id) = 1),
@@ -722,7 +727,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -756,16 +761,16 @@ grant select, insert, update, delete on idempotency to hezong_referrals;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

@@ -31,7 +31,7 @@ const rebates = async (buyer: Member): Promise<string[]> => {
   return rows.map(({ brand }) => brand).sort();
 };
 
-it('one seller’s absurd amounts keep nobody from payouts, days and earnings', async () => {
+it('absurd amounts of one seller do not delay payouts, days and earnings of others', async () => {
   const buyer = await under.member(['crest', 'aurora', 'birch']);
   expect((await publish('aurora', { store: 5_000, guide: 5_000 })).status).toBe(201);
   expect((await publish('birch', { store: 1_000 })).status).toBe(201);
@@ -54,7 +54,7 @@ it('one seller’s absurd amounts keep nobody from payouts, days and earnings', 
   expect((await under.asBrand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).status).toBe(200);
 });
 
-it('sums that 64 bits don’t hold keep nobody from days, earnings and the disclosure', async () => {
+it('sums beyond 64 bits do not break days, earnings and the disclosure', async () => {
   const buyer = await under.member(['crest', 'aurora', 'birch']);
   for (let order = 0; order < 2; order += 1)
     await under.order('aurora', buyer, { net: 10_000, store: 'aurora-1', referral: { guide: 'g-1' } });
@@ -72,7 +72,7 @@ it('sums that 64 bits don’t hold keep nobody from days, earnings and the discl
   expect((await under.asOperator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
 });
 
-it('turns no other currency than the alliance’s into points', async () => {
+it('converts only the alliance’s currency into points', async () => {
   const member = await under.member(['aurora']);
   const body = { externalId: 'cv-vnd', memberRef: member.at('aurora'), amount: 6_000, currency: 'VND' };
   expect(await under.asBrand('aurora', 'POST', '/v1/earnings/conversions', body)).toMatchObject({
@@ -81,7 +81,7 @@ it('turns no other currency than the alliance’s into points', async () => {
   });
 });
 
-it('promises a buyer points only of a seller with a contract to settle them by', async () => {
+it('promises a buyer points only of a seller with a contract to settle them', async () => {
   const directory = under.service.app.get(BrandDirectory, { strict: false });
   const birch = await directory.get('birch');
   if (birch === null) throw new Error('birch is not known');
@@ -96,7 +96,7 @@ it('promises a buyer points only of a seller with a contract to settle them by',
   expect(await rebates(buyer)).toEqual(['birch']);
 });
 
-it('takes two people to make points of money: for its price, and for more than a million points at once', async () => {
+it('requires two people to turn money into points: for the price, and for more than a million points in one call', async () => {
   const programme = { contributorBp: 200, conversionPrice: '0.000001', validFrom: '2027-01-01T00:00:00Z' };
   const alone = async (answer: Promise<{ status: number; body: { code?: string } }>): Promise<unknown[]> => {
     under.desk.checker = null;

@@ -51,7 +51,7 @@ async function publicId(orderId: string): Promise<string> {
 }
 
 describe('the contributor’s share', () => {
-  it('comes at the alliance’s default when nobody promoted the order, and not on orders at the contributor itself', async () => {
+  it('is the alliance’s default if nobody promoted the order, and none on orders at the contributor itself', async () => {
     const buyer = await under.member(['aurora', 'birch']);
     const elsewhere = await under.order('birch', buyer, { net: 5_000 });
     const home = await under.order('aurora', buyer, { net: 5_000 });
@@ -60,7 +60,7 @@ describe('the contributor’s share', () => {
     expect((await under.asBrand('aurora', 'GET', '/v1/earnings')).body.balances).toEqual([]);
   });
 
-  it('waits for the word of who contributed the buyer, refunds included', async () => {
+  it('waits until the contributor of the buyer is known, refunds included', async () => {
     const buyer = await under.member(['aurora', 'birch'], false);
     const orderId = await under.order('birch', buyer, { net: 10_000 });
     await under.refund('birch', buyer, orderId, 4_000);
@@ -75,7 +75,7 @@ describe('the contributor’s share', () => {
     expect(await under.sql('select * from waiting_event')).toEqual([]);
   });
 
-  it('shows the contributor day totals and a root, the seller every leg, and nobody else anything', async () => {
+  it('shows the contributor day totals and a root, the seller every leg, and others nothing', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 5_000 });
     const days = '/v1/commissions/days?from=2026-03-01&to=2026-03-31';
@@ -100,7 +100,7 @@ describe('the contributor’s share', () => {
   });
 });
 
-it('gives commissions of one batch ids, and places in pages, that tell nothing of the batch', async () => {
+it('gives commissions of one batch ids and page positions that reveal nothing about the batch', async () => {
   const buyers: Member[] = [];
   for (let i = 0; i < 12; i += 1) buyers.push(await under.member(['aurora', 'birch']));
   await under.orders('birch', [...buyers, ...buyers], 1_000);
@@ -121,7 +121,7 @@ it('gives commissions of one batch ids, and places in pages, that tell nothing o
   expect(new Set(shown.map((id) => id.slice(0, 10))).size).toBe(shown.length);
 });
 
-it('takes the same facts again without effect, and keeps a second order under one id as a duplicate', async () => {
+it('ignores repeated facts, and keeps a second order under one id as a duplicate', async () => {
   const buyer = await under.member(['aurora', 'birch']);
   const orderId = await under.order('birch', buyer, { net: 5_000, externalId: 'twice' });
   await under.order('birch', buyer, { net: 5_000, orderId, externalId: 'twice' });
@@ -135,7 +135,7 @@ it('takes the same facts again without effect, and keeps a second order under on
   ).toEqual([{ n: 1 }]);
 });
 
-it('walks from pending over held to payable, one day after the return window', async () => {
+it('goes from pending through held to payable, one day after the return window', async () => {
   const promoter = await under.member(['aurora']);
   const buyer = await under.member(['crest', 'birch']);
   const orderId = await under.order('birch', buyer, {
@@ -164,7 +164,7 @@ it('walks from pending over held to payable, one day after the return window', a
 });
 
 describe('suspicion', () => {
-  it('holds a self-referral until the operator decides, and reads as any other to everybody else', async () => {
+  it('holds a self-referral until the operator decides, and looks like any other to everyone else', async () => {
     const [promoter, other] = [await under.member(['aurora', 'birch']), await under.member(['aurora', 'birch'])];
     const code = await codeOf(promoter);
     const [suspected, plain] = [
@@ -241,14 +241,14 @@ describe('suspicion', () => {
   });
 });
 
-describe('how earnings spread', () => {
+describe('the distribution of earnings', () => {
   const pool = { name: 'd', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
   const read = async (brand: string, id: string): Promise<Record<string, unknown>> =>
     (await under.asBrand(brand, 'GET', `/v1/programmes/${id}/disclosure`)).body;
 
   const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
 
-  it('is told to the seller and the operator, of closed days; to others never, however many promote it', async () => {
+  it('is shown to the seller and the operator, for closed days; never to others, however many promote it', async () => {
     const { id } = (await under.asBrand('birch', 'POST', '/v1/offers', { ...pool, validFrom: '2026-01-01T00:00:00Z' }))
       .body;
     const promote = async (brand: string, owner: object): Promise<string> => {

@@ -62,7 +62,7 @@ describe('the contributor’s share of an order with an offer', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('is no more than the default without an offer, and nothing at home', async () => {
+  it('is no more than the default without an offer, and none at the contributor itself', async () => {
     const buyer = await under.member(['aurora', 'birch', 'delta']);
     const order = await under.order('delta', buyer, { lines: LINES });
     expect(await held('delta', order)).toEqual({ contributor: 2_000 });
@@ -70,7 +70,7 @@ describe('the contributor’s share of an order with an offer', () => {
     expect((await commission('aurora', home)).parties).toEqual([]);
   });
 
-  it('is not cut by the limits of an offer outside its goods', async () => {
+  it('is not cut by an offer’s limits outside the offer’s goods', async () => {
     const split = { contributor: 200, distributor: 800 };
     const limits = { categories: ['drinks'], budget: 10, caps: { order: 10, month: 10 } };
     const { id, code } = await offered('birch', { poolBp: 1_000, split, ...limits });
@@ -85,7 +85,7 @@ describe('the contributor’s share of an order with an offer', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('has a floor on goods of the offer, so that no standing offer of 1 bp does away with it', async () => {
+  it('has a floor on goods of the offer, so that a standing offer of 1 bp cannot remove it', async () => {
     const programme = { contributorBp: 200, contributorFloorBp: 150, validFrom: '2026-03-01T00:00:00Z', returnDays: 7 };
     await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
     await offered('delta', { poolBp: 1, split: { contributor: 1 }, standing: true, budget: 1 });
@@ -104,7 +104,7 @@ describe('the contributor’s share of an order with an offer', () => {
   });
 });
 
-describe('a binding that comes after patience with it ended', () => {
+describe('a binding that arrives after the wait for it ended', () => {
   const giveUp = async (): Promise<void> => {
     await under.sql(`update waiting_event set queued_at = queued_at - interval '61 seconds'`);
     await under.sweep();
@@ -116,7 +116,7 @@ describe('a binding that comes after patience with it ended', () => {
     );
   const stranger = (): Promise<Member> => under.member(['crest', 'birch'], false);
 
-  it('still earns: an entry of its own adds the share of what remains, once', async () => {
+  it('still earns: a separate entry adds the share of what remains, once', async () => {
     const { code } = await offered('birch', { poolBp: 1_000, split: { contributor: 200, distributor: 800 } });
     const buyer = await stranger();
     const order = await under.order('birch', buyer, { net: 10_000, referral: { code } });
@@ -158,7 +158,7 @@ describe('a binding that comes after patience with it ended', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('earns no more than the first split left of the pool, where less to split would give it more', async () => {
+  it('earns no more than the first split left of the pool, even if a smaller amount to split would give more', async () => {
     // 11 fen are split 1, 5, 5; 10 fen are split 2, 4, 4
     const split = { contributor: 200, distributor: 600, operator: 600 };
     const { code } = await offered('birch', { poolBp: 1_400, split });
@@ -172,7 +172,7 @@ describe('a binding that comes after patience with it ended', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('earns within what the budget left when the order was opened, also where other orders have freed some since', async () => {
+  it('earns within what the budget left when the order was opened, even if other orders have freed some since', async () => {
     const split = { contributor: 400, distributor: 1_600 };
     const { code } = await offered('birch', { poolBp: 2_000, split, budget: 160 });
     const known = await under.member(['birch', 'crest']);
@@ -190,7 +190,7 @@ describe('a binding that comes after patience with it ended', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('earns on orders that nobody promoted, at home nothing', async () => {
+  it('earns on orders that nobody promoted, and nothing at the contributor itself', async () => {
     const buyer = await under.member(['aurora', 'birch'], false);
     const [elsewhere, home] = [
       await under.order('birch', buyer, { net: 10_000 }),
@@ -204,7 +204,7 @@ describe('a binding that comes after patience with it ended', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('is part of a commission that is held on suspicion, and stays when it is released', async () => {
+  it('is part of a commission held on suspicion, and remains when it is released', async () => {
     const { id } = await offered('birch', { poolBp: 1_000, split: { contributor: 200, distributor: 800 } });
     const buyer = await stranger();
     const owner = { kind: 'member', memberRef: buyer.at('crest') };

@@ -33,7 +33,7 @@ const legs = async (day: string): Promise<ShownLeg[]> => {
 const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
 const today = (): string => new Date(under.clock.now().getTime() + 8 * 3_600_000).toISOString().slice(0, 10);
 
-it('closes a day with totals of each side’s own: the seller’s follows from its legs, no root is told twice', async () => {
+it('closes a day with separate totals for each side: the seller’s follows from its legs, no root is given twice', async () => {
   const day = today();
   const [mine, other] = [await under.member(['aurora', 'birch']), await under.member(['crest', 'birch'])];
   const order = await under.order('birch', mine, { net: 10_000 });
@@ -67,7 +67,7 @@ it('closes a day with totals of each side’s own: the seller’s follows from i
   expect(JSON.stringify(shown)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
 });
 
-it('lets a seller verify a day with the client, and tells it of a leg that was exchanged', async () => {
+it('lets a seller verify a day with the client, and reports an exchanged leg', async () => {
   const day = today();
   const buyer = await under.member(['aurora', 'birch']);
   for (const net of [1_000, 2_000, 3_000]) await under.order('birch', buyer, { net });
@@ -114,7 +114,7 @@ it('puts what is recorded after a day was closed into the day on which it is rec
   expect(await under.faults()).toEqual([]);
 });
 
-it('a day that can’t be closed holds up no other, is named, and is closed when it can be', async () => {
+it('a day that cannot be closed delays no other, is named, and is closed when it can be', async () => {
   const day = today();
   const buyer = await under.member(['aurora', 'birch']);
   await under.order('birch', buyer, { net: 1_000 });
@@ -133,7 +133,7 @@ it('a day that can’t be closed holds up no other, is named, and is closed when
   expect(await under.faults()).toEqual([]);
 });
 
-it('refuses legs for a closed day, and does not open one again', async () => {
+it('refuses legs for a closed day, and does not reopen one', async () => {
   const copy = `insert into leg select gen_random_uuid(), gen_random_uuid(), commission_id, brand, party, owner, payee, 1, currency, null, posted_at, day, settled
     from leg where amount > 0 limit 1`;
   await expect(under.inService(copy)).rejects.toThrow('the day is closed');
@@ -141,7 +141,7 @@ it('refuses legs for a closed day, and does not open one again', async () => {
   await expect(under.inService('update commission_day set amount = 0')).rejects.toThrow('append-only');
 });
 
-describe('an edit in the database is found, with the day and the seller', () => {
+describe('an edit in the database is detected, with the day and the seller', () => {
   const [FIRST, AMOUNT] = ["(select id from leg where owner = 'brand:aurora' order by day, id limit 1)", 'amount + 1'];
   it.each<[string, string, string]>([
     [

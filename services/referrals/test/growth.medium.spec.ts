@@ -55,8 +55,8 @@ const pay = async (id: string): Promise<void> => {
 
 const uuid = `md5('g' || i)::uuid`;
 
-describe('work that grows with what there is', () => {
-  it('draws payouts of so many shares at once, and of all in turn', async () => {
+describe('growing amounts of work', () => {
+  it('draws payouts of a limited number of shares at a time, and of all in turn', async () => {
     await under.order('birch', buyer, { net: 10_000, referral: { code } });
     wait(9);
     const cancelled = (id: string): Promise<Answer> =>
@@ -85,7 +85,7 @@ describe('work that grows with what there is', () => {
     expect(sizes).toEqual([MOST_SHARES, 2_501 - MOST_SHARES]);
   }, 120_000);
 
-  it('takes debts out of so many shares that one payout only repays, and keeps nobody waiting for it', async () => {
+  it('takes debts out of that many shares if a payout only repays, and makes nobody wait for it', async () => {
     const SHARES = 2_101;
     const [left, owner] = [await under.member(['aurora']), 'guide:aurora/g1'];
     const debtors = [
@@ -142,7 +142,7 @@ describe('work that grows with what there is', () => {
     ]);
   }, 120_000);
 
-  it('reads the newest touches of a buyer, however many a script made', async () => {
+  it('reads the newest touches of a buyer, however many a script created', async () => {
     await under.asBrand('birch', 'POST', '/v1/touches', { code, kind: 'click', at: under.clock.now().toISOString() });
     const now = under.clock.now().toISOString();
     const touch = (from: number, to: number): Promise<void> =>

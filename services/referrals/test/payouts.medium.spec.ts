@@ -8,7 +8,7 @@ beforeAll(() => earned.open(), 120_000);
 afterAll(() => earned.close(), 60_000);
 
 describe('a payout', () => {
-  it('needs two people, is paid once, and nets what refunds took afterwards', async () => {
+  it('needs two people, is paid once, and nets later refunds', async () => {
     const { member, buyer, sells } = await promoter();
     const orderId = await sells(10_000);
     wait(9);
@@ -66,7 +66,7 @@ describe('a payout', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('of a share that is given back later leaves a debt, which is repaid from what comes next, and once', async () => {
+  it('of a share that is refunded later leaves a debt, which is repaid once from later earnings', async () => {
     const { member, buyer, sells } = await promoter();
     const first = await sells(10_000);
     wait(9);
@@ -90,7 +90,7 @@ describe('a payout', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('when a draft shrinks before it is released: the bank hears what is left', async () => {
+  it('that shrinks before its release: the bank gets what is left', async () => {
     const { buyer, sells } = await promoter();
     const gone = await promoter();
     const [kept, returned] = [await sells(10_000), await gone.sells(10_000)];
@@ -106,7 +106,7 @@ describe('a payout', () => {
   });
 });
 
-describe('what an erased person earned', () => {
+describe('earnings of an erased person', () => {
   const decide = (member: Member, decision: string): Promise<Answer> =>
     earned.under.asOperator(
       'POST',
@@ -122,7 +122,7 @@ describe('what an erased person earned', () => {
   const names = (answer: Answer): string[] =>
     ((answer.body.items ?? []) as { beneficiary: string }[]).map(({ beneficiary }) => beneficiary);
 
-  it('drops out of an approved draft, whose others are paid as approved', async () => {
+  it('drop out of an approved draft, whose others are paid as approved', async () => {
     const [one, other] = [await promoter(), await promoter()];
     const keyOf = ({ member }: typeof one): string => `wallet:${member.walletId}`;
     // an erased person also repays a debt
@@ -175,7 +175,7 @@ describe('what an erased person earned', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('is in no draft, lets none be released that pays nobody else, and stays owed until two people release it', async () => {
+  it('are in no draft, block the release of a draft that pays nobody else, and remain owed until two people release them', async () => {
     const [one, other] = [await promoter(), await promoter()];
     await one.sells(10_000);
     wait(9);
@@ -212,7 +212,7 @@ describe('what an erased person earned', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('keeps nobody from being paid who earned on the same order', async () => {
+  it('do not stop others who earned on the same order from being paid', async () => {
     const member = await earned.under.member(['birch']);
     const buyer = await earned.under.member(['crest', 'birch']);
     const split = { distributor: 600, guide: 400 };
@@ -237,7 +237,7 @@ describe('what an erased person earned', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('is written off by two people, whom a refund owes nothing', async () => {
+  it('are written off by two people, and a later refund creates no debt', async () => {
     const { member, buyer, sells } = await promoter();
     const order = await sells(10_000);
     wait(9);

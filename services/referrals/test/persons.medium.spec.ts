@@ -25,7 +25,7 @@ const asGuide = (brand: string, ref: string, member: Member | null, introducer?:
   });
 const code = ({ status, body }: Answer): unknown[] => [status, body.code];
 
-it('a member whose link has ended, by its tombstone alone, is nobody’s any more, whatever is heard of late', async () => {
+it('a member whose link has ended, by its tombstone alone, belongs to no brand any more, whatever arrives late', async () => {
   const member = await person();
   expect((await asGuide('aurora', 'G-0', member)).status).toBe(201);
   await under.unlink(member.at('aurora'));
@@ -35,7 +35,7 @@ it('a member whose link has ended, by its tombstone alone, is nobody’s any mor
   expect((await asGuide('birch', 'G-02', member)).status).toBe(201);
 });
 
-it('a member of whom only crm has heard so far can earn, and nobody takes him for one who has left', async () => {
+it('a member known only to crm so far can earn, and is not taken for one who has left', async () => {
   const [memberRef, walletId] = [randomRef('mb'), uuidv7()];
   const link = { memberRef, walletId, status: 'active', version: 1, changedAt: '2026-01-01T00:00:00Z' };
   under.knownToCrm.set(memberRef, { ...link, brand: 'aurora' });
@@ -49,7 +49,7 @@ it('a member of whom only crm has heard so far can earn, and nobody takes him fo
   expect(code(await register('aurora', body))).toEqual([404, 'not_found']);
 });
 
-describe('a person is one, under whatever keys he earns: no third level', () => {
+describe('a person is one under any keys under which they earn: no third level', () => {
   it('by a guide who was introduced as a member', async () => {
     const [top, middle, third] = [await person(), await person(), await person()];
     const introducer = (await asMember('aurora', top)).body.id as string;
@@ -58,7 +58,7 @@ describe('a person is one, under whatever keys he earns: no third level', () => 
     expect(code(await asMember('aurora', third, alias))).toEqual([422, 'depth_exceeded']);
   });
 
-  it('by telling afterwards who a guide is', async () => {
+  it('by registering afterwards who a guide is', async () => {
     const [middle, third] = [await person(), await person()];
     const unknown = (await asGuide('aurora', 'G-4', null)).body.id as string;
     expect((await asMember('aurora', third, unknown)).status).toBe(201);
@@ -67,7 +67,7 @@ describe('a person is one, under whatever keys he earns: no third level', () => 
     expect(code(await asGuide('aurora', 'G-4', middle))).toEqual([422, 'depth_exceeded']);
   });
 
-  it('and nobody introduces himself, or is introduced twice', async () => {
+  it('and nobody introduces themselves, or is introduced twice', async () => {
     const one = await person();
     const alias = (await asGuide('aurora', 'G-5', one)).body.id as string;
     expect(code(await asMember('aurora', one, alias))).toEqual([422, 'depth_exceeded']);
@@ -78,8 +78,8 @@ describe('a person is one, under whatever keys he earns: no third level', () => 
   });
 });
 
-describe('introductions of one brand are nothing to another', () => {
-  it('nor does a refusal or an answer tell of them', async () => {
+describe('introductions of one brand do not affect another', () => {
+  it('nor does a refusal or an answer reveal them', async () => {
     const [top, middle, third] = [await person(), await person(), await person()];
     const introducer = (await asGuide('birch', 'G-2', top)).body.id as string;
     expect((await asMember('birch', middle, introducer)).body.introduced).toBe(true);
@@ -130,7 +130,7 @@ describe('introductions of one brand are nothing to another', () => {
   });
 });
 
-describe('the cap of a beneficiary and day', () => {
+describe('the cap per beneficiary and day', () => {
   const split = { distributor: 600, guide: 400 };
   async function selling(ref: string, seller: Member): Promise<(net: number, guide?: string) => Promise<number>> {
     const offer = { name: 'o', poolBp: 1_000, split, targets: ['birch.example'], caps: { beneficiaryDay: 1_000 } };
@@ -149,7 +149,7 @@ describe('the cap of a beneficiary and day', () => {
     };
   }
 
-  it('holds for all shares of a person in one order', async () => {
+  it('applies to all shares of a person in one order', async () => {
     const seller = await person();
     await asGuide('birch', 'G-10', seller);
     const sell = await selling('G-10', seller);
@@ -158,7 +158,7 @@ describe('the cap of a beneficiary and day', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('holds over a day, also when it is told in between who the guide is', async () => {
+  it('applies over a day, even if who the guide is becomes known in between', async () => {
     const seller = await person();
     await asGuide('birch', 'G-11', null);
     const sell = await selling('G-11', seller);
@@ -170,7 +170,7 @@ describe('the cap of a beneficiary and day', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('counts at one brand nothing that a person earns through another', async () => {
+  it('ignores at one brand what a person earns through another', async () => {
     const [promoter, shopper] = [await person(), await person()];
     const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
     const caps = { beneficiaryDay: 1_000 };

@@ -59,7 +59,7 @@ describe('earnings', () => {
     ['kind=member&ref=G-1&memberRef=mb_00000000000000000000000000', '/query/ref', 'not_allowed'],
     ['kind=guide&ref=G-1&memberRef=mb_00000000000000000000000000', '/query/memberRef', 'not_allowed'],
     ['kind=member', '/query/memberRef', 'required'],
-  ])('of %s are refused, not read as somebody else’s', async (query, pointer, fault) => {
+  ])('of %s are refused, not read as another owner’s', async (query, pointer, fault) => {
     const { status, body } = await under.asBrand('aurora', 'GET', `/v1/earnings?${query}`);
     expect([status, body.code, body.errors]).toMatchObject([422, 'validation_failed', [{ pointer, code: fault }]]);
   });
@@ -79,7 +79,7 @@ describe('offers', () => {
     expect(verdict(await publish(over))).toEqual(expected);
   });
 
-  it('cannot be changed, only withdrawn by their brand; withdrawn they get no pickups', async () => {
+  it('cannot be changed, only withdrawn by their brand; withdrawn offers get no pickups', async () => {
     const id = (await publish({})).body.id as string;
     expect(verdict(await under.asBrand('aurora', 'POST', `/v1/offers/${id}/withdraw`))).toEqual([404, 'not_found']);
     expect((await under.asBrand('birch', 'POST', `/v1/offers/${id}/withdraw`)).body.withdrawnAt).not.toBeNull();
@@ -108,13 +108,13 @@ describe('offers', () => {
     ]);
   });
 
-  it('show their budget to their brand alone', async () => {
+  it('show their budget only to their brand', async () => {
     const { id } = (await publish({ budget: 500 })).body;
     expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body).toMatchObject({ budget: 500, used: 0 });
     expect((await under.asBrand('aurora', 'GET', `/v1/offers/${id}`)).body).not.toHaveProperty('budget');
   });
 
-  it('pay no more than their budget, and past it take no pickup', async () => {
+  it('pay no more than their budget, and accept no pickup beyond it', async () => {
     const { id } = (await publish({ budget: 500 })).body;
     await under.asBrand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'tight' });
     const made = (await link({ offerId: id, campaign: 'tight' })).body.code as string;
@@ -157,14 +157,14 @@ describe('links', () => {
     expect([status, body.errors]).toMatchObject([422, [{ pointer, code: 'not_allowed' }]]);
   });
 
-  it('are the same 404 to others, byte for byte', async () => {
+  it('are the same 404 to others, with the same bytes', async () => {
     const { id } = (await link({})).body;
     const foreign = await under.asBrand('crest', 'GET', `/v1/links/${id}`);
     const unknown = await under.asBrand('crest', 'GET', '/v1/links/lk_00000000000000000000000000');
     expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
   });
 
-  it('lead to their target with a click in it, and show themselves as QR', async () => {
+  it('lead to their target with a click id, and are also shown as QR code', async () => {
     const made = (await link({ target: 'https://shop.birch.example/a?b=1' })).body;
     const followed = await under.public(`/l/${made.code.toLowerCase()}?from=groupmessage&isappinstalled=0`);
     expect(followed.status).toBe(302);
@@ -197,7 +197,7 @@ describe('links', () => {
       expect(bytes.toUpperCase()).not.toContain(made.id.slice(3).toUpperCase());
   });
 
-  it('are counted when they are followed, and no click is kept by itself', async () => {
+  it('are counted when followed, and no single click is stored', async () => {
     const made = (await link({})).body;
     const [before] = await under.sql<{ n: string }>('select count(*)::text as n from touch');
     await Promise.all(Array.from({ length: 25 }, () => under.public(`/l/${made.code}`)));
@@ -213,7 +213,7 @@ describe('links', () => {
 });
 
 describe('a refused claim', () => {
-  it('is named as the order named it; a click and the promoter’s link by nothing that the promoter has too', async () => {
+  it('is named as in the order; a click and the promoter’s link share no id with what the promoter has', async () => {
     const buyer = await under.member(['aurora', 'birch']);
     const { body: clicked } = await touch({ memberRef: buyer.at('birch') }, 'birch');
     const [lost, guided] = [
@@ -256,7 +256,7 @@ describe('touches', () => {
     expect(verdict(await touch(over, brand))).toEqual(expected);
   });
 
-  it('are taken from who promotes and who sells, and never change', async () => {
+  it('are accepted from the promoter and the seller, and never change', async () => {
     const member = await under.member(['birch']);
     expect((await touch({})).status).toBe(201);
     expect((await touch({ memberRef: member.at('birch') }, 'birch')).status).toBe(201);
@@ -264,7 +264,7 @@ describe('touches', () => {
     await expect(under.inService("update touch set told_by = 'crest'")).rejects.toThrow('append-only');
   });
 
-  it('earn nothing on the word of who promotes, also not over what the seller told', async () => {
+  it('earn nothing on the promoter’s report, even against the seller’s report', async () => {
     const buyer = await under.member(['aurora', 'birch']);
     for (const kind of ['click', 'code', 'deep_link']) {
       const told = await touch({ kind, memberRef: buyer.at('aurora') });
@@ -320,7 +320,7 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
     expect(verdict(await register(a.at('aurora'), above))).toEqual([422, 'depth_exceeded']);
   });
 
-  it('are refused by the database to the service itself', async () => {
+  it('are refused by the database, even to the service itself', async () => {
     const introduce = (owner: string, by: string): Promise<unknown> =>
       under.inService(
         `insert into introduction values ('aurora', '${owner}', '${by}', now(), now() + interval '1 day')`,

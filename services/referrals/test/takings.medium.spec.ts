@@ -11,7 +11,7 @@ beforeAll(() => earned.open(), 120_000);
 afterAll(() => earned.close(), 60_000);
 
 describe('what is taken never exceeds what was earned', () => {
-  it('after a draft, a refund, a second draft and the end of the first: what was never paid is owed by nobody', async () => {
+  it('after a draft, a refund, a second draft and the end of the first: nobody owes what was never paid', async () => {
     const { member, buyer, sells } = await promoter();
     const first = await sells(10_000);
     wait(9);
@@ -35,7 +35,7 @@ describe('what is taken never exceeds what was earned', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('when many convert and draw at once', async () => {
+  it('under many parallel conversions and draws', async () => {
     const { member, sells } = await promoter();
     for (let order = 0; order < 3; order += 1) await sells(10_000);
     wait(9);
@@ -48,7 +48,7 @@ describe('what is taken never exceeds what was earned', () => {
   });
 });
 
-it('takes back in slices of one fen the points that one slice takes back', async () => {
+it('refunds in slices of one fen take back as many points as one slice', async () => {
   const { member, buyer, sells } = await promoter();
   const order = await sells(1_000);
   wait(9);
@@ -65,7 +65,7 @@ const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
   (await earned.under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body
     .conversions;
 
-it('shows the newest of many conversions, newest first', async () => {
+it('lists the newest of many conversions, newest first', async () => {
   const { member, sells } = await promoter();
   await sells(10_000);
   wait(9);
@@ -91,7 +91,7 @@ it('shows the newest of many conversions, newest first', async () => {
 describe('a conversion that the ledger declined', () => {
   const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
 
-  it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
+  it('gives its money back once, whatever is repeated, and debts that it repaid stay repaid', async () => {
     const { member, buyer, sells } = await promoter();
     const first = await sells(10_000);
     wait(9);
@@ -122,7 +122,7 @@ describe('a conversion that the ledger declined', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('gives back what refunds left of it, and a refund after it takes no points', async () => {
+  it('gives back what refunds left of it, and a later refund takes no points', async () => {
     const { member, buyer, sells } = await promoter();
     const order = await sells(10_000);
     wait(9);
@@ -137,7 +137,7 @@ describe('a conversion that the ledger declined', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
-  it('is asked for again while nobody knows it; at once with refunds and other takings it is still given back once', async () => {
+  it('is requested again while its answer is unknown; in parallel with refunds and other draws it is still given back once', async () => {
     await expect(earned.under.settle('01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20', 'x')).rejects.toMatchObject({
       code: 'unavailable',
     });
@@ -162,7 +162,7 @@ describe('a conversion that the ledger declined', () => {
 describe('the database itself', () => {
   const refused = (text: string): Promise<unknown> => earned.under.inService(`${text}; set constraints all immediate`);
 
-  it('refuses to take more than is free, to convert without taking, and to pay what was not drawn', async () => {
+  it('refuses to draw more than is free, to convert without a draw, and to pay what was not drawn', async () => {
     // another person is in debt: paid for what was returned
     const other = await promoter();
     const undone = await other.sells(10_000);

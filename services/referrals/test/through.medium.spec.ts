@@ -79,7 +79,7 @@ it('shows and converts to each brand only what a member earned through it', asyn
   expect(await under.faults()).toEqual([]);
 });
 
-it('shows a brand what of its own earnings is over its hold', async () => {
+it('shows a brand which of its own earnings are past their hold', async () => {
   const buyer = await under.member(['crest', 'birch']);
   const order = await under.order('birch', buyer, { net: 10_000 });
   const own = async (): Promise<unknown> => (await under.asBrand('crest', 'GET', '/v1/earnings')).body.balances;
@@ -95,7 +95,7 @@ it('shows a brand what of its own earnings is over its hold', async () => {
   expect(await own()).toMatchObject([{ payable: 100, available: 100, total: 100 }]);
 });
 
-it('shows a brand what it earns as a contributor of the days that are closed, in its earnings as in its days', async () => {
+it('shows a brand what it earns as a contributor for closed days, in its earnings and in its days', async () => {
   const buyer = await under.member(['crest', 'aurora']);
   const total = async (): Promise<number> => {
     const { balances } = (await under.asBrand('crest', 'GET', '/v1/earnings')).body as {
@@ -118,8 +118,8 @@ it('shows a brand what it earns as a contributor of the days that are closed, in
   expect([await days(), await total()]).toEqual([before + 200, before + 200]);
 });
 
-describe('what its promoters earn on orders of another brand', () => {
-  it('is told to a brand in sums over five buyers, once a day and over their hold; never of one member', async () => {
+describe('earnings of its promoters on orders of another brand', () => {
+  it('are shown to a brand in sums over five buyers, once a day and past their hold; never for one member', async () => {
     await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
     const watched = await under.member(['crest', 'aurora', 'birch']);
     const others = await Promise.all(Array.from({ length: 4 }, () => under.member(['crest', 'birch'])));
@@ -170,7 +170,7 @@ describe('what its promoters earn on orders of another brand', () => {
     expect(await under.faults()).toEqual([]);
   });
 
-  it('reaches the statement of a brand that promotes by itself only then, of five buyers of one seller', async () => {
+  it('reach the statement of a brand that itself promotes only then, for five buyers of one seller', async () => {
     const heard = async (): Promise<
       { seller: string; at: string; amount: number; leg: string; reverses: string }[]
     > => {

@@ -64,7 +64,7 @@ describe('the hold', () => {
     expect(await available(promoter)).toBe(1_000);
   });
 
-  it('runs from the word of a delivery that is dated long ago', async () => {
+  it('runs from the report of a delivery that is dated long ago', async () => {
     const { code, promoter } = await link();
     const buyer = await under.member(['crest', 'birch']);
     const order = await under.order('birch', buyer, { net: 10_000, fulfilment: 'delivery', referral: { code } });
@@ -78,7 +78,7 @@ describe('the hold', () => {
 });
 
 describe('a claim', () => {
-  it('by a code that is younger than the order is none', async () => {
+  it('by a code younger than the order does not count', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const { code } = await link();
     const order = await under.order('birch', buyer, { net: 10_000, at: before(1), referral: { code } });
@@ -92,7 +92,7 @@ describe('a claim', () => {
     expect((await claim(other)).won_by).toBe('code');
   });
 
-  it('by a touch counts from when it was recorded, whenever it is said to have been', async () => {
+  it('by a touch counts from when it was recorded, whatever time was reported', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const { code } = await link();
     pass(10);
@@ -103,7 +103,7 @@ describe('a claim', () => {
     expect((await claim(await under.order('birch', buyer, { net: 10_000 }))).won_by).toBe('click');
   });
 
-  it('by touches older than any window is not even looked at', async () => {
+  it('by touches older than any window is not read at all', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const { code } = await link();
     for (let n = 0; n < 3; n += 1) await touch(code, buyer, under.clock.now());

@@ -110,7 +110,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   expect(rebates).toEqual([{ n: 3 }]);
 });
 
-it('owes persons what is theirs in money: not the buyer’s rebate, which is points', async () => {
+it('owes persons their share in money, without the buyer’s rebate, which is points', async () => {
   const owed = async (): Promise<number> =>
     Number((await under.asService('GET', '/internal/v1/owed')).body.owed[0]?.amount ?? 0);
   const before = await owed();

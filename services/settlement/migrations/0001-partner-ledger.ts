@@ -25,9 +25,9 @@ export const partnerLedger = defineMigration({
       frozen_at timestamptz,
       confirmed_at timestamptz,
       closed_at timestamptz,
-      -- the newest day that takes no more lines
+      -- the newest day that accepts no more lines
       closed_through date,
-      -- what the freeze found: number and digest of the lines, digest of what was made of them
+      -- result of the freeze: number and digest of the lines, digest of the results
       line_count bigint,
       lines_root text check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
       results_root text check (results_root ~ '^sha256:[0-9a-f]{64}$'),
@@ -40,7 +40,7 @@ export const partnerLedger = defineMigration({
       check ((closed_at is not null) = (status = 'closed'))
     );
 
-    -- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze forever.
+    -- A cycle only ever moves to its next state. Its period is fixed from the cut-off on, and the result of its freeze forever.
     create function guard_cycle() returns trigger language plpgsql as $guard$
     declare
       states constant text[] := array['open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed'];
@@ -64,7 +64,7 @@ export const partnerLedger = defineMigration({
     create trigger cycle_guard before update or delete on cycle for each row execute function guard_cycle();
     create trigger cycle_no_truncate before truncate on cycle for each statement execute function guard_cycle();
 
-    -- Who made a step, so that a repeat of a call whose answer was lost finds it made.
+    -- Who made a step, so that a repeat of a call whose answer was lost recognises the step.
     create table cycle_step (
       cycle text not null references cycle (id),
       step text not null check (step in ('cut-off', 'freeze', 'confirm', 'close')),
@@ -76,18 +76,18 @@ export const partnerLedger = defineMigration({
     create unique index cycle_step_key on cycle_step (caller, key) where key is not null;
     ${appendOnlySql('cycle_step')}
 
-    -- How far a freeze has come. It goes on from here, whoever began it.
+    -- Progress of a freeze, which continues from here whoever began it.
     create table cycle_freeze (
       cycle text primary key references cycle (id),
       stage text not null default 'days' check (stage in ('days', 'sums', 'statements', 'done')),
-      -- the newest day that was read through, the lines up to it, and a digest over theirs
+      -- the newest day that was read completely, the number of lines up to it, and the digest over these
       through date,
       line_count bigint not null default 0,
       lines_root text not null check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
       started_at timestamptz not null
     );
 
-    -- Whoever pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the accounts there is one of.
+    -- Everyone who pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the single accounts.
     create table party (
       id text primary key,
       kind text not null check (kind in ('brand', 'entity', 'operator', 'members', 'reserve', 'rounding')),
@@ -101,14 +101,14 @@ export const partnerLedger = defineMigration({
     create table line (
       id uuid not null,
       cycle text not null,
-      -- of recording: that of posting, or the first one after it that was not closed
+      -- the day of recording: the day of posting, or the first later day that was not closed
       day date not null,
-      -- the one party that reads the line in full, and what it knows it by, alone or with the other lots of its posting
+      -- the only party that reads the line in full, and the party's own ids for it, alone or with the other lots of its posting
       reader text,
       own_id uuid not null,
       type text not null check (type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry', 'fee', 'fee_reversal',
         'contributor', 'contributor_reversal', 'referral', 'referral_reversal', 'conversion', 'conversion_reversal')),
-      -- what made it: a posting and its lot, a commission's entry and its leg, a conversion
+      -- source of the line: a posting and its lot, a commission's entry and its leg, or a conversion
       posting_id text not null,
       lot_id text not null,
       original_line_id uuid,
@@ -123,16 +123,16 @@ export const partnerLedger = defineMigration({
       issuer text not null,
       redeemer text,
       store text,
-      -- what the points are; null where the line counts none
+      -- unit of the points; null if the line counts none
       asset text,
       points bigint not null,
       price_micro bigint not null check (price_micro >= 0),
-      -- the amount of a line that no points stand behind
+      -- the amount of a line without points
       fixed_micro numeric(38, 0) not null,
       amount_micro numeric(38, 0) generated always as (points::numeric * price_micro + fixed_micro) stored,
       currency text not null,
       reference text,
-      -- as stamped where it happened: versions of contracts, what the issuer agreed to, when the points came and when they end
+      -- as stamped by the source: versions of contracts, the issuer's agreement, when the points were earned and when they expire
       issuer_contract integer,
       redeemer_contract integer,
       funding_mode text,
@@ -141,7 +141,7 @@ export const partnerLedger = defineMigration({
       campaign text,
       earned_at timestamptz,
       expires_at timestamptz,
-      -- over all of the above, as the service wrote it
+      -- over all columns above, as written by the service
       digest bytea not null check (octet_length(digest) = 32),
       primary key (id, cycle),
       constraint line_amount check (case when fixed_micro = 0
@@ -151,16 +151,16 @@ export const partnerLedger = defineMigration({
       constraint line_stamps check (case when points = 0 then num_nonnulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0
         else num_nulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0 end)
     ) partition by list (cycle);
-    -- a partition is one cycle, so no index needs to say which
+    -- a partition is one cycle, so no index contains the cycle
     create index line_order on line (day, posted_at, own_id, id);
     create index line_reader on line (reader, day, posted_at, own_id) where reader is not null;
-    -- what a party finds in the totals of its days
+    -- lines that a party finds in the totals of its days
     create index line_payer on line (payer, day) where payer is distinct from reader;
     create index line_issuer on line (issuer, day) where issuer is distinct from reader and issuer <> payer;
     create index line_payee on line (payee, day) where payee is distinct from reader and payee <> 'operator';
-    -- a leg that takes back finds the line of the leg it takes back
+    -- a leg that takes back finds the line of the original leg
     create index line_leg on line (lot_id) where fixed_micro <> 0;
-    -- what was given back of points that several fund
+    -- reversals of points that several parties fund
     create index line_undone on line (original_line_id) where original_line_id is not null and funders like '%,%';
     ${appendOnlySql('line')}
 
@@ -169,7 +169,7 @@ export const partnerLedger = defineMigration({
     create policy line_party on line using (${READER} = '*' or 'brand:' || ${READER} in (payer, payee, issuer, redeemer))
       with check (${READER} = '*');
 
-    -- Statements that went out can't gain a line, whatever the service believes. Parties become known by their first line.
+    -- Issued statements cannot gain a line, whatever the service does. A party is created by its first line.
     create function file_lines() returns trigger language plpgsql as $file$
     declare
       sealed text;
@@ -191,8 +191,9 @@ export const partnerLedger = defineMigration({
     create trigger line_filed after insert on line referencing new table as added
       for each statement execute function file_lines();
 
-    -- A cycle brings the partition of its lines. Made apart and attached, which waits for no reader or writer of other cycles.
-    -- Nobody reaches the partition but through the table: it has row security and no policy, and the guards of the table again.
+    -- Creates the partition for the lines of a cycle. It is created separately and then attached, which waits for no reader or writer
+    -- of other cycles. Access is possible only through the table: the partition has row security without a policy, and the table's
+    -- guards.
     create function open_partition() returns trigger language plpgsql security definer set search_path = public, pg_temp as $open$
     declare
       name constant text := 'line_' || lower(replace(new.id, '-', '_'));
@@ -207,7 +208,7 @@ export const partnerLedger = defineMigration({
     end $open$;
     create trigger cycle_partition after insert on cycle for each row execute function open_partition();
 
-    -- What parties read of the lines of others: totals of a day that is closed, each with a root over its legs.
+    -- What parties read of the lines of others: totals of a closed day, each with a root over its legs.
     create table day_seal (
       cycle text not null references cycle (id),
       day date not null,
@@ -221,7 +222,7 @@ export const partnerLedger = defineMigration({
       reader text not null references party (id),
       type text not null,
       payer text not null,
-      -- where the points were spent, if any were
+      -- where the points were spent, if they were spent
       redeemer text,
       asset text,
       price_micro bigint not null,
@@ -237,7 +238,7 @@ export const partnerLedger = defineMigration({
     alter table day_total force row level security;
     create policy day_total_reader on day_total using (${READER} in ('*', substr(reader, 7))) with check (${READER} = '*');
 
-    -- Single legs of totals that brands asked for, and what the operator decided: a leg is asked for once, and decided about once.
+    -- Single legs of totals that brands requested, and the operator's decision: a leg is requested once and decided once.
     create table opening (
       id uuid primary key,
       cycle text not null,
@@ -246,10 +247,10 @@ export const partnerLedger = defineMigration({
       total_id uuid not null,
       leg integer not null check (leg > 0),
       line_id uuid not null,
-      -- the brand whose customer's purchase it is, and what it knows the line by
+      -- the brand whose customer made the purchase, and that brand's id for the line
       counterparty text references party (id),
       counterparty_line_id uuid,
-      -- what it knows the opening by: no two brands share an id
+      -- that brand's id for the opening: no two brands share an id
       counterparty_opening_id uuid not null unique,
       reason text not null,
       asked_by text not null,
@@ -270,7 +271,7 @@ export const partnerLedger = defineMigration({
       by_whom text not null,
       decided_at timestamptz not null,
       reason text not null,
-      -- json: the order of its fields is that of the leaf
+      -- json, not jsonb: the order of its fields is that of the leaf
       opened json,
       check ((opened is null) = (verdict = 'refused'))
     );

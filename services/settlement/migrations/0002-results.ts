@@ -19,7 +19,7 @@ export const results = defineMigration({
       price_micro bigint not null,
       points numeric(38, 0) not null,
       amount_micro numeric(38, 0) not null,
-      -- the one rounded figure that both sides carry
+      -- the single rounded figure that both sides carry
       amount numeric(38, 0) not null,
       -- who settles for the parties, and at which rates: nothing is converted or taxed yet
       payer_entity text,
@@ -52,7 +52,7 @@ export const results = defineMigration({
       cycle text not null references cycle (id),
       party text not null references party (id),
       version integer not null check (version > 0),
-      -- order of freezing: the chain of a party's hashes follows it
+      -- order of freezing, which the hash chain of a party follows
       seq bigint generated always as identity,
       currency text not null,
       line_count bigint not null,
@@ -65,7 +65,7 @@ export const results = defineMigration({
       hash text not null check (hash ~ '^sha256:[0-9a-f]{64}$'),
       previous_hash text,
       primary key (cycle, party, version),
-      -- one chain: no two statements of a party follow the same one
+      -- one chain: no two statements of a party follow the same statement
       constraint statement_one_chain unique nulls not distinct (party, previous_hash)
     );
     create index statement_chain on statement (party, seq desc);
@@ -74,7 +74,7 @@ export const results = defineMigration({
     alter table statement force row level security;
     create policy statement_party on statement using (${READER} = '*' or 'brand:' || ${READER} = party) with check (${READER} = '*');
 
-    -- Lines that do not settle with their cycle. Nothing opens a dispute yet, so nobody may write here: a row is a fault.
+    -- Lines that do not settle with their cycle. Disputes are not implemented, so nothing may write here: any row is a fault.
     create table disputed_line (
       cycle text not null references cycle (id),
       line_id uuid not null,
@@ -88,7 +88,7 @@ export const results = defineMigration({
     create table net_position (
       cycle text not null references cycle (id),
       party text not null references party (id),
-      -- of all lines but those in dispute; positive receives, negative pays
+      -- sum of all lines except disputed ones; positive receives, negative pays
       net numeric(38, 0) not null,
       -- what the disputed lines would add
       disputed numeric(38, 0) not null,
@@ -100,7 +100,7 @@ export const results = defineMigration({
     alter table net_position force row level security;
     create policy net_position_party on net_position using (${READER} = '*' or 'brand:' || ${READER} = party) with check (${READER} = '*');
 
-    -- Results are written in their step and never again.
+    -- Results are written in their step and never change.
     create function guard_result() returns trigger language plpgsql as $guard$
     declare
       settled text;

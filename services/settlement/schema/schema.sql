@@ -26,9 +26,9 @@ create table cycle (
   frozen_at timestamptz,
   confirmed_at timestamptz,
   closed_at timestamptz,
-  -- the newest day that takes no more lines
+  -- the newest day that accepts no more lines
   closed_through date,
-  -- what the freeze found: number and digest of the lines, digest of what was made of them
+  -- result of the freeze: number and digest of the lines, digest of the results
   line_count bigint,
   lines_root text check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
   results_root text check (results_root ~ '^sha256:[0-9a-f]{64}$'),
@@ -45,7 +45,7 @@ create trigger cycle_no_truncate before truncate on cycle for each statement exe
 create trigger cycle_partition after insert on cycle for each row execute function open_partition();
 grant select, insert, update, delete on cycle to hezong_settlement;
 
--- Who made a step, so that a repeat of a call whose answer was lost finds it made.
+-- Who made a step, so that a repeat of a call whose answer was lost recognises the step.
 create table cycle_step (
   cycle text not null references cycle(id),
   step text not null check (step in ('cut-off', 'freeze', 'confirm', 'close')),
@@ -60,11 +60,11 @@ create trigger cycle_step_append_only before delete or update on cycle_step for 
 create trigger cycle_step_no_truncate before truncate on cycle_step for each statement execute function refuse_change();
 grant select, insert, update, delete on cycle_step to hezong_settlement;
 
--- How far a freeze has come. It goes on from here, whoever began it.
+-- Progress of a freeze, which continues from here whoever began it.
 create table cycle_freeze (
   cycle text primary key references cycle(id),
   stage text not null default 'days' check (stage in ('days', 'sums', 'statements', 'done')),
-  -- the newest day that was read through, the lines up to it, and a digest over theirs
+  -- the newest day that was read completely, the number of lines up to it, and the digest over these
   through date,
   line_count bigint not null default 0,
   lines_root text not null check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
@@ -72,7 +72,7 @@ create table cycle_freeze (
 );
 grant select, insert, update, delete on cycle_freeze to hezong_settlement;
 
--- Whoever pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the accounts there is one of.
+-- Everyone who pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the single accounts.
 create table party (
   id text primary key,
   kind text not null check (kind in ('brand', 'entity', 'operator', 'members', 'reserve', 'rounding')),
@@ -85,15 +85,15 @@ grant select, insert, update, delete on party to hezong_settlement;
 create table line (
   id uuid not null,
   cycle text not null,
-  -- of recording: that of posting, or the first one after it that was not closed
+  -- the day of recording: the day of posting, or the first later day that was not closed
   day date not null,
-  -- the one party that reads the line in full, and what it knows it by, alone or with the other lots of its posting
+  -- the only party that reads the line in full, and the party's own ids for it, alone or with the other lots of its posting
   reader text,
   own_id uuid not null,
   type text not null check (type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry',
     'fee', 'fee_reversal', 'contributor', 'contributor_reversal', 'referral', 'referral_reversal', 'conversion',
     'conversion_reversal')),
-  -- what made it: a posting and its lot, a commission's entry and its leg, a conversion
+  -- source of the line: a posting and its lot, a commission's entry and its leg, or a conversion
   posting_id text not null,
   lot_id text not null,
   original_line_id uuid,
@@ -108,16 +108,16 @@ create table line (
   issuer text not null,
   redeemer text,
   store text,
-  -- what the points are; null where the line counts none
+  -- unit of the points; null if the line counts none
   asset text,
   points bigint not null,
   price_micro bigint not null check (price_micro >= 0),
-  -- the amount of a line that no points stand behind
+  -- the amount of a line without points
   fixed_micro numeric(38, 0) not null,
   amount_micro numeric(38, 0) generated always as ((points::numeric * price_micro::numeric + fixed_micro)) stored,
   currency text not null,
   reference text,
-  -- as stamped where it happened: versions of contracts, what the issuer agreed to, when the points came and when they end
+  -- as stamped by the source: versions of contracts, the issuer's agreement, when the points were earned and when they expire
   issuer_contract integer,
   redeemer_contract integer,
   funding_mode text,
@@ -126,7 +126,7 @@ create table line (
   campaign text,
   earned_at timestamptz,
   expires_at timestamptz,
-  -- over all of the above, as the service wrote it
+  -- over all columns above, as written by the service
   digest bytea not null check (octet_length(digest) = 32),
   primary key (id, cycle),
   constraint line_amount check ( case when fixed_micro = 0::numeric then points <> 0
@@ -138,16 +138,16 @@ create table line (
   constraint line_stamps check ( case when points = 0 then num_nonnulls(asset, issuer_contract, funding_mode, funders,
     earned_at) = 0 else num_nulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0 end)
 ) partition by list (cycle);
--- a partition is one cycle, so no index needs to say which
+-- a partition is one cycle, so no index contains the cycle
 create index line_order on line (day, posted_at, own_id, id);
 create index line_reader on line (reader, day, posted_at, own_id) where reader is not null;
--- what a party finds in the totals of its days
+-- lines that a party finds in the totals of its days
 create index line_payer on line (payer, day) where payer is distinct from reader;
 create index line_issuer on line (issuer, day) where issuer is distinct from reader and issuer <> payer;
 create index line_payee on line (payee, day) where payee is distinct from reader and payee <> 'operator';
--- a leg that takes back finds the line of the leg it takes back
+-- a leg that takes back finds the line of the original leg
 create index line_leg on line (lot_id) where fixed_micro <> 0::numeric;
--- what was given back of points that several fund
+-- reversals of points that several parties fund
 create index line_undone on line (original_line_id) where original_line_id is not null and funders like '%,%';
 alter table line enable row level security, force row level security;
 create policy line_party on line
@@ -162,7 +162,7 @@ create trigger line_filed after insert on line referencing new table as added fo
   execute function file_lines();
 grant select, insert, update, delete on line to hezong_settlement;
 
--- What parties read of the lines of others: totals of a day that is closed, each with a root over its legs.
+-- What parties read of the lines of others: totals of a closed day, each with a root over its legs.
 create table day_seal (
   cycle text not null references cycle(id),
   day date not null,
@@ -179,7 +179,7 @@ create table day_total (
   reader text not null references party(id),
   type text not null,
   payer text not null,
-  -- where the points were spent, if any were
+  -- where the points were spent, if they were spent
   redeemer text,
   asset text,
   price_micro bigint not null,
@@ -199,7 +199,7 @@ create trigger day_total_append_only before delete or update on day_total for ea
 create trigger day_total_no_truncate before truncate on day_total for each statement execute function refuse_change();
 grant select, insert, update, delete on day_total to hezong_settlement;
 
--- Single legs of totals that brands asked for, and what the operator decided: a leg is asked for once, and decided about once.
+-- Single legs of totals that brands requested, and the operator's decision: a leg is requested once and decided once.
 create table opening (
   id uuid primary key,
   cycle text not null,
@@ -208,10 +208,10 @@ create table opening (
   total_id uuid not null,
   leg integer not null check (leg > 0),
   line_id uuid not null,
-  -- the brand whose customer's purchase it is, and what it knows the line by
+  -- the brand whose customer made the purchase, and that brand's id for the line
   counterparty text references party(id),
   counterparty_line_id uuid,
-  -- what it knows the opening by: no two brands share an id
+  -- that brand's id for the opening: no two brands share an id
   counterparty_opening_id uuid not null unique,
   reason text not null,
   asked_by text not null,
@@ -237,7 +237,7 @@ create table opening_decision (
   by_whom text not null,
   decided_at timestamptz not null,
   reason text not null,
-  -- json: the order of its fields is that of the leaf
+  -- json, not jsonb: the order of its fields is that of the leaf
   opened json,
   check ((opened is null) = (verdict = 'refused'))
 );
@@ -276,7 +276,7 @@ create table frozen_group (
   price_micro bigint not null,
   points numeric(38, 0) not null,
   amount_micro numeric(38, 0) not null,
-  -- the one rounded figure that both sides carry
+  -- the single rounded figure that both sides carry
   amount numeric(38, 0) not null,
   -- who settles for the parties, and at which rates: nothing is converted or taxed yet
   payer_entity text,
@@ -323,7 +323,7 @@ create table statement (
   cycle text not null references cycle(id),
   party text not null references party(id),
   version integer not null check (version > 0),
-  -- order of freezing: the chain of a party's hashes follows it
+  -- order of freezing, which the hash chain of a party follows
   seq bigint not null generated always as identity,
   currency text not null,
   line_count bigint not null,
@@ -336,7 +336,7 @@ create table statement (
   hash text not null check (hash ~ '^sha256:[0-9a-f]{64}$'),
   previous_hash text,
   primary key (cycle, party, version),
-  -- one chain: no two statements of a party follow the same one
+  -- one chain: no two statements of a party follow the same statement
   constraint statement_one_chain unique nulls not distinct (party, previous_hash)
 );
 create index statement_chain on statement (party, seq desc);
@@ -350,7 +350,7 @@ create trigger statement_once after insert on statement referencing new table as
   execute function guard_result('freezing');
 grant select, insert, update, delete on statement to hezong_settlement;
 
--- Lines that do not settle with their cycle. Nothing opens a dispute yet, so nobody may write here: a row is a fault.
+-- Lines that do not settle with their cycle. Disputes are not implemented, so nothing may write here: any row is a fault.
 create table disputed_line (
   cycle text not null references cycle(id),
   line_id uuid not null,
@@ -367,7 +367,7 @@ grant select on disputed_line to hezong_settlement;
 create table net_position (
   cycle text not null references cycle(id),
   party text not null references party(id),
-  -- of all lines but those in dispute; positive receives, negative pays
+  -- sum of all lines except disputed ones; positive receives, negative pays
   net numeric(38, 0) not null,
   -- what the disputed lines would add
   disputed numeric(38, 0) not null,
@@ -452,7 +452,7 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at timestamptz not null default now(),
   release_at timestamptz,
-  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  -- of an event that an operator set aside: the inbox treats it as handled until someone retries it
   set_aside_by text,
   set_aside_reason text,
   set_aside_at timestamptz,
@@ -486,16 +486,16 @@ grant select, insert, update, delete on idempotency to hezong_settlement;
 
 create table operator_audit (
   seq bigint primary key,
-  -- real time, whatever the alliance's clock says
+  -- real time, not the alliance's clock
   at timestamptz not null,
-  -- of a call as it came in; null in the row that tells how it ended
+  -- of an incoming call; null in the row that records how the call ended
   client text,
   method text,
   route text,
   path text,
   payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   request_id text,
-  -- of the row that tells how a call ended: its number and the status it was answered
+  -- only in the row that records how a call ended: the seq of that call and the status of its answer
   answers bigint,
   status smallint,
   previous_hash text,

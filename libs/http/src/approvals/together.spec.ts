@@ -8,8 +8,8 @@ function work(): { begun: (() => void)[]; do: () => Promise<number> } {
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-describe('work that many ask for at once', () => {
-  it('is done twice for twenty: once for the first, once for all who came meanwhile', async () => {
+describe('work requested by many callers', () => {
+  it('runs twice for twenty callers: once for the first, once for all who came meanwhile', async () => {
     const [together, asked] = [new Together<number>(), work()];
     const runs = Array.from({ length: 20 }, () => together.run('a', asked.do));
     expect(asked.begun).toHaveLength(1);
@@ -26,7 +26,7 @@ describe('work that many ask for at once', () => {
     expect(await last).toBe(3);
   });
 
-  it('fails for those alone who shared the run, and holds up no other key', async () => {
+  it('fails only for the callers who shared the run, and delays no other key', async () => {
     const together = new Together<string>();
     const wrong = together.run('a', () => Promise.reject(new Error('away')));
     const next = together.run('a', () => Promise.resolve('there'));

@@ -9,16 +9,16 @@ export function operatorAuditSql(role: string): string {
   return `
     create table operator_audit (
       seq bigint primary key,
-      -- real time, whatever the alliance's clock says
+      -- real time, not the alliance's clock
       at timestamptz not null,
-      -- of a call as it came in; null in the row that tells how it ended
+      -- of an incoming call; null in the row that records how the call ended
       client text,
       method text,
       route text,
       path text,
       payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
       request_id text,
-      -- of the row that tells how a call ended: its number and the status it was answered
+      -- only in the row that records how a call ended: the seq of that call and the status of its answer
       answers bigint check (answers < seq),
       status smallint,
       previous_hash text,
@@ -31,7 +31,7 @@ export function operatorAuditSql(role: string): string {
     create index operator_audit_call on operator_audit (at, seq) where answers is null;
     ${appendOnlySql('operator_audit')}
 
-    -- SHA-256 of the row as JSON without its own hash and without nulls, so that a column that comes later changes no hash; times in UTC
+    -- SHA-256 of the row as JSON without its own hash and without nulls, so that adding a column changes no hash; times in UTC
     create function operator_audit_hash(r operator_audit) returns text language sql stable
     set timezone = 'UTC' set search_path = pg_catalog, public, pg_temp as $hash$
       select encode(sha256(convert_to(jsonb_strip_nulls(to_jsonb(r) - 'hash')::text, 'UTF8')), 'hex')
@@ -41,7 +41,7 @@ export function operatorAuditSql(role: string): string {
     set search_path = pg_catalog, public, pg_temp as $link$
     declare v_last operator_audit;
     begin
-      -- one row after another, or two would follow the same
+      -- One row at a time, so that no two rows follow the same row.
       perform pg_advisory_xact_lock(715010);
       select * into v_last from operator_audit order by seq desc limit 1;
       new.seq := coalesce(v_last.seq, 0) + 1;

@@ -66,7 +66,7 @@ describe('the queue of a connection to Kafka', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('sends what the broker’s throttling held back when that is over, also with nothing under way', () => {
+  it('sends what the broker throttled when the throttling ends, even with no request in flight', () => {
     request(1);
     queue.maybeThrottle(250);
     answer(1);

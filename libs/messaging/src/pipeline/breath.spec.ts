@@ -8,18 +8,18 @@ async function waited(records: number, sinceBegin: number, stopping = new AbortC
 }
 
 describe('breathe', () => {
-  it('holds back after a small batch, counted from its beginning', async () => {
+  it('pauses after a small batch, counted from its beginning', async () => {
     expect(await waited(3, 0)).toBeGreaterThan(180);
   });
 
   it.each([
     ['a full batch', 200, 0],
     ['a small batch that took long itself', 3, 210],
-  ])('goes straight on after %s', async (_, records, took) => {
+  ])('continues without a pause after %s', async (_, records, took) => {
     expect(await waited(records, took)).toBeLessThan(20);
   });
 
-  it('does not hold up a stop', async () => {
+  it('does not delay a stop', async () => {
     expect(await waited(3, 0, AbortSignal.abort())).toBeLessThan(20);
   });
 });

@@ -28,7 +28,7 @@ export async function admit(tx: EntityManager, group: string, events: readonly R
        insert into inbox (consumer_group, event_id)
        select $1, e.id from unnest($2::text[], $3::text[], $4::text[]) as e (id, topic, key)
        where not exists (select from parked p where p.topic = e.topic and p.key = e.key)
-       -- sorted, so that two consumers with common events wait for each other instead of dead-locking
+       -- sorted, so that two consumers with common events wait for each other instead of deadlocking
        order by e.id on conflict do nothing returning event_id)
      select event_id as id, null as topic, null as key from fresh union all select null, topic, key from parked`,
     [group, events.map(({ id }) => id), events.map(({ topic }) => topic), events.map(({ key }) => key)],

@@ -8,17 +8,17 @@ create table if not exists log_topic (
   partitions     integer not null check (partitions > 0),
   compacted      boolean not null default false,
   retention_days integer,
-  -- how long the end of a key stays in a compacted topic
+  -- days for which a compacted topic keeps the tombstone of a key
   tombstone_days integer not null default 1
 );
 
 create table if not exists log_partition (
   topic       text not null references log_topic,
   "partition" integer not null,
-  -- what retention has left
+  -- offset of the oldest record that retention has not removed
   first_offset bigint not null default 0,
   next_offset bigint not null default 0,
-  -- up to where a compacted topic has only the newest record of each key
+  -- below this offset a compacted topic keeps only the newest record of each key
   compact_to  bigint not null default 0,
   primary key (topic, "partition")
 );
@@ -28,9 +28,9 @@ create table if not exists log_record (
   "partition" integer not null,
   "offset"    bigint not null,
   key         text not null,
-  -- JSON, never looked into here
+  -- JSON that the log does not read
   headers     text not null,
-  -- null: a tombstone, the end of its key
+  -- null: a tombstone, which ends its key
   body        bytea,
   appended_at timestamptz not null default clock_timestamp(),
   compacted   boolean not null default false,
@@ -53,7 +53,7 @@ create table if not exists log_member (
   primary key (consumer_group, member)
 );
 
--- Progress of a group on a partition. The epoch grows with every change of owner: a commit under an older one is refused.
+-- Progress of a group on a partition. The epoch grows with every change of owner; a commit with an older epoch is refused.
 create table if not exists log_progress (
   consumer_group text not null references log_group,
   topic          text not null,
@@ -70,7 +70,7 @@ declare
   wanted integer;
   found_partitions integer;
 begin
-  -- in one order, so that two writers wait for each other instead of dead-locking
+  -- in a fixed order, so that two writers wait for each other instead of deadlocking
   perform from log_partition p
   where (p.topic, p."partition") in (select * from unnest(topics, partitions))
   order by p.topic, p."partition" for update;
@@ -97,8 +97,8 @@ begin
   perform pg_notify('hezong_log', 'topic:' || t) from (select distinct unnest(topics) as t) as named;
 end $$;
 
--- Stores positions of partitions that the member still owns, and answers which those were. Not flushed before it answers:
--- after a crash of the server the group repeats a little, which its inbox drops.
+-- Stores the positions of those partitions that the member still owns, and returns these partitions. It does not wait for a flush:
+-- after a crash of the server the group repeats a few records, which its inbox drops.
 create or replace function log_commit(own_group text, own_member uuid, topics text[], partitions integer[], epochs bigint[], positions bigint[])
 returns table (topic text, part integer) language plpgsql as $$
 #variable_conflict use_column
@@ -111,9 +111,9 @@ begin
     returning p.topic, p."partition";
 end $$;
 
--- Renews a member's lease and moves partitions one step towards a fair share: takes what is free and should be its own,
--- names what it must give up (keep = false) once it has finished what it is doing. A member that is not there any more
--- loses its partitions at the end of its lease.
+-- Renews a member's lease and moves the partitions one step towards a fair share: takes free partitions up to the member's share, and
+-- names those that it must give up (keep = false) when it has finished its current work. A member that has gone loses its partitions
+-- when its lease ends.
 create or replace function log_heartbeat(own_group text, own_member uuid, own_topics text[], lease interval)
 returns table (topic text, part integer, committed bigint, epoch bigint, keep boolean) language plpgsql as $$
 #variable_conflict use_column
@@ -165,15 +165,16 @@ begin
   end if;
 end $$;
 
--- Removes some of what retention allows to go, and answers how many records that were. What is over stands at the head of its partition.
--- In a compacted topic the newest record of each key stays forever; a record is compared with those after it once, when it is a day old. A
--- tombstone goes when its days are over, unless it is the last of its partition: groups count their lag up to that.
+-- Removes some of the records that retention allows to remove, and returns their number. Expired records are at the head of their
+-- partition. In a compacted topic the newest record of each key stays forever; each record is compared with later ones once, when it
+-- is a day old. A tombstone is removed after its days, unless it is the last record of its partition: groups count their lag up to
+-- that one.
 create or replace function log_clean(most integer) returns integer language plpgsql as $$
 declare
   at record;
   gone integer := 0;
   found_rows integer;
-  -- up to where records are old enough to go, looking at no more than may still go
+  -- offset up to which records are old enough, looking at no more records than may still be removed
   old bigint;
 begin
   if not pg_try_advisory_xact_lock(hashtext('hezong.log.clean')) then
@@ -188,7 +189,7 @@ begin
   loop
     exit when gone >= most;
     if at.compacted then
-      -- below the mark nothing stands before it under its key any more
+      -- below the mark no older record has the tombstone's key
       delete from log_record r where (r.topic, r."partition", r."offset") in (
         select l.topic, l."partition", l."offset" from log_record l
         where l.body is null and l.topic = at.topic and l."partition" = at.part and l.appended_at < at.over
@@ -197,7 +198,7 @@ begin
       get diagnostics found_rows = row_count;
       gone := gone + found_rows;
     end if;
-    -- mostly nothing is old enough, and the first record tells
+    -- usually nothing is old enough; the first record shows it
     continue when coalesce((
       select r.appended_at >= at.before from log_record r
       where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.first order by r."offset" limit 1), true);
@@ -207,7 +208,7 @@ begin
       order by r."offset" limit most - gone) as l
     where l.appended_at < at.before;
     if at.compacted then
-      -- those that stayed behind the mark may have a newer record by now
+      -- records kept below the mark may have a newer record by now
       delete from log_record r using (
         select distinct l.key from log_record l
         where l.topic = at.topic and l."partition" = at.part and l."offset" between at.first and old) as k,

@@ -1,6 +1,6 @@
--- Finds or makes the person whom a brand contributes, keeps the contact points and the binding. The caller holds the locks of
--- the contact points. Nothing is written when a contact point already belongs to a member of this brand (known_ref), or when it
--- was withdrawn there after the consent was given (withdrawn).
+-- Finds or creates the person whom a brand contributes, and stores the contact points and the binding. The caller holds the locks
+-- of the contact points. It writes nothing if a contact point already belongs to a member of this brand (known_ref), or was
+-- withdrawn there after the consent was given (withdrawn).
 create function vault.admit(
   p_brand text, p_join_at timestamptz, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid,
   p_evidence uuid, p_at timestamptz, out known_ref text, out known_external_id text, out withdrawn boolean,
@@ -20,11 +20,11 @@ begin
   select t.member_ref, t.external_id into known_ref, known_external_id
     from vault.duplicate_of(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
   if known_ref is not null then return; end if;
-  -- looked at after that: a member who just left is then here
+  -- checked after the duplicates: a member who has just left is found here
   withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);
   if withdrawn then return; end if;
 
-  -- the phone decides before the e-mail; someone already linked here is another member in the brand's eyes and stays so
+  -- The phone takes precedence over the e-mail. A person already linked here is another member to the brand and remains so.
   v_candidate := coalesce(v_phone.person_id, v_email.person_id);
   if exists (select from public.member_link l
               where l.person_id = v_candidate and l.ended_at is null and l.brand is not distinct from p_brand) then

@@ -1,4 +1,4 @@
--- All proven rows of the contact point of a proven row; none for an unproven one.
+-- All proven rows of the contact point of a proven row; none for an unproven row.
 create function vault.alike(p_contact_id uuid) returns uuid[]
 language plpgsql stable set search_path = '' as $$
 declare v_held uuid;

@@ -1,4 +1,4 @@
--- A contact point of a known person. One that another person holds stays with that person: people are never merged.
+-- Adds a contact point to a known person. One that another person holds stays with that person: persons are never merged.
 create function vault.attach(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -1,4 +1,4 @@
--- What must be zero, always.
+-- Checks whose result must always be zero.
 create function vault.audit() returns table(name text, measured bigint)
 language sql stable security definer set search_path = '' as $$
 select 'active links whose person is missing, unlinked or has another wallet', count(*)

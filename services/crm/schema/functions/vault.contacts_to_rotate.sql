@@ -1,5 +1,5 @@
--- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on. What is
--- sealed leaves the vault for a new seal alone, and by a role that the running service does not have.
+-- Key rotation: contact points not yet under the current pepper and key, in order, so that an interrupted run can continue. A
+-- sealed value leaves the vault only to be sealed again, and only for a role that the running service does not have.
 create function vault.contacts_to_rotate(
   p_h_v smallint, p_key_v smallint, p_after uuid, p_limit integer
 ) returns table(contact_id uuid, kind text, value_enc bytea, key_v smallint)

@@ -1,6 +1,6 @@
--- Another active member of a brand for whom the brand has proven the same contact point; the phone tells people apart. Rests on
--- what the brand itself sent and on nothing else. Every look-up has one index only that fits: a brand's members are many, so its
--- name and the status are compared in a way that no index answers.
+-- Another active member of a brand for whom the brand has proven the same contact point; the phone distinguishes persons. It
+-- depends only on what the brand itself sent. For each look-up exactly one index fits: a brand has many members, so the brand and
+-- the status are compared in a form that no index supports.
 create function vault.duplicate_of(
   p_brand text, p_but text, p_has_phone boolean, p_phone_id uuid, p_email_id uuid, out member_ref text,
   out external_id text

@@ -1,5 +1,5 @@
--- The row by which a proven contact point finds its person. By one hash after the other: each is a look-up in the unique index,
--- whatever the planner believes of the table.
+-- The row by which a proven contact point finds its person. It tries one hash after the other, so that each is a look-up in the
+-- unique index, whatever the table's statistics say.
 create function vault.find_held(p_kind text, p_contact jsonb) returns vault.contact_point
 language plpgsql stable set search_path = '' as $$
 declare

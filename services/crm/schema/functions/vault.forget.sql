@@ -1,4 +1,4 @@
--- Deletes a contact point. Of those who had proven it too, the first holds it from now on.
+-- Deletes a contact point. If other persons have proven it too, the first of them holds it from now on.
 create function vault.forget(p_contact_id uuid) returns void
 language plpgsql set search_path = '' as $$
 declare v_heir uuid;

@@ -1,5 +1,5 @@
--- Writes one row of the person's whether or not there was one: neither the answer nor its time tells which. The caller holds the
--- lock of the contact point.
+-- Writes one row of the person whether or not one existed, so neither the answer nor its duration reveals that. The caller holds
+-- the lock of the contact point.
 create function vault.keep_contact(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
 language plpgsql set search_path = '' as $$
 declare
@@ -8,7 +8,8 @@ declare
   v_held uuid;
   v_id uuid;
 begin
-  -- who leaves meanwhile takes no lock of contact points: what is held by another must stay until this row stands behind it
+  -- A member who leaves meanwhile takes no lock on contact points: the row of the other person must stay until this row refers to
+  -- it.
   loop
     v_held := (vault.find_held(p_kind, p_contact)).contact_id;
     exit when v_held is null;

@@ -1,5 +1,6 @@
--- After a link of the person ended: all that the brand had ever sent for it is suppressed there from p_since on, and forgotten unless
--- another link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
+-- Called after a link of the person ended. Everything that the brand ever sent for the member is suppressed there from p_since on,
+-- and forgotten unless another link uses it. With the last link all contact points and the binding are removed, and the wallet
+-- becomes an orphan. Returns what is now suppressed.
 create function vault.leave(
   p_person uuid, p_brand text, p_member_ref text, p_phone_id uuid, p_email_id uuid, p_since timestamptz,
   p_at timestamptz

@@ -1,4 +1,4 @@
--- After a brand sent another contact point for a member, or took it back: the one before is kept as what it may be known by, and
+-- Called after a brand sent another contact point for a member, or withdrew one. The former one is recorded as a hash, and
 -- forgotten unless another link uses it.
 create function vault.replaced(p_member_ref text, p_contact_id uuid, p_person uuid, p_had_phone boolean) returns void
 language plpgsql security definer set search_path = '' as $$

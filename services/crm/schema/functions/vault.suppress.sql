@@ -1,5 +1,5 @@
--- Takes suppressions in that were told before, and answers the active links that they end: those of external ids with a consent from
--- before. There are none but in a database that was restored from before somebody left.
+-- Imports suppressions that were published earlier, and returns the active links that they end: those whose external id has an
+-- earlier consent. There are such links only in a database restored to a time before someone left.
 create function vault.suppress(p_told jsonb) returns table(member_ref text, since timestamptz)
 language plpgsql security definer set search_path = '' set enable_seqscan = 'off' as $$
 #variable_conflict use_column

@@ -1,4 +1,4 @@
--- Until when consents no longer bring something to a brand, by its hashes; null when always.
+-- Consents given up to this instant no longer admit these hashes to a brand; null if none is suppressed.
 create function vault.suppressed_until(
   p_brand text, p_kind text, p_hashes jsonb, p_has_phone boolean
 ) returns timestamptz

@@ -1,4 +1,4 @@
--- The same of contact points: of both, the later.
+-- The same for a phone and an e-mail address: the later of both.
 create function vault.withdrawn_until(
   p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb
 ) returns timestamptz

@@ -19,13 +19,13 @@ describe('a phone number has one spelling', () => {
     'call +8613800138000',
     '+86138001380001234567',
     '+0',
-  ])('%s is none', (text) => {
+  ])('%s is invalid', (text) => {
     expect(normalisePhone(text)).toBeNull();
   });
 });
 
 describe('an e-mail address has one spelling', () => {
-  it('is trimmed and lower-cased, dots and tags kept', () => {
+  it('is trimmed and lower-cased; dots and tags are kept', () => {
     expect(normaliseEmail('  Li.Na+Shop@Example.CN ')).toBe('li.na+shop@example.cn');
   });
 
@@ -49,12 +49,12 @@ describe('an e-mail address has one spelling', () => {
     'li@e|x.cn',
     'li@e.cn.',
     'li@。cn',
-  ])('%s is none', (text) => {
+  ])('%s is invalid', (text) => {
     expect(normaliseEmail(text)).toBeNull();
   });
 
   it.each(['', 'x', 'x@', '@example.cn', 'x@example', 'a b@example.cn', 'x@y@example.cn', `${'x'.repeat(250)}@e.cn`])(
-    '%s is none',
+    '%s is invalid',
     (text) => {
       expect(normaliseEmail(text)).toBeNull();
     },

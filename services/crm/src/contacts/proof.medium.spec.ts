@@ -34,8 +34,8 @@ const patch = (brand: string, ref: string, body: unknown): Promise<Answer> =>
 const walletOf = async (ref: string): Promise<string> =>
   (await rig.internal(`/internal/v1/links?refs=${ref}`)).body[0].walletId;
 
-describe('an e-mail that nobody has proven', () => {
-  it('does not give the wallet of the person who has it to one who types it in', async () => {
+describe('an unproven e-mail address', () => {
+  it('does not give its owner’s wallet to someone who types it in', async () => {
     const email = newMail();
     const victim = await join('aurora', { phone: newPhone(), email });
     const thief = await join('crest', { phone: newPhone(), email });
@@ -51,7 +51,7 @@ describe('an e-mail that nobody has proven', () => {
     expect(second).not.toBe(first);
   });
 
-  it('is decided by the one who proves it later', async () => {
+  it('belongs to the person who proves it later', async () => {
     const email = newMail();
     const thief = await join('crest', { phone: newPhone(), email });
     const phone = newPhone();
@@ -63,8 +63,8 @@ describe('an e-mail that nobody has proven', () => {
   });
 });
 
-describe('a proven e-mail', () => {
-  it('finds its person: by a word of the call, or by the contract', async () => {
+describe('a proven e-mail address', () => {
+  it('finds its person, proven by the call or by the contract', async () => {
     const email = newMail();
     const first = await join('aurora', { phone: newPhone(), email, verified: MAIL_PROVEN });
     const said = await join('birch', { phone: newPhone(), email, verified: MAIL_PROVEN });
@@ -73,7 +73,7 @@ describe('a proven e-mail', () => {
     expect(await walletOf(agreed)).toBe(await walletOf(first));
   });
 
-  it('gives way to the phone, and stays with the person who had it', async () => {
+  it('yields to the phone, and stays with the person who had it', async () => {
     const [phone, email] = [newPhone(), newMail()];
     const byNumber = await join('aurora', { phone });
     const byAddress = await join('aurora', { email, verified: MAIL_PROVEN });
@@ -83,7 +83,7 @@ describe('a proven e-mail', () => {
     expect(await walletOf(again)).toBe(await walletOf(byAddress));
   });
 
-  it('is the brand’s own member’s only as far as the brand proved it itself', async () => {
+  it('names the brand’s own member only if the brand itself proved it', async () => {
     const [phone, email] = [newPhone(), newMail()];
     const own = await join('crest', { phone, email });
     // another brand's proof of the same person reveals nothing to crest
@@ -96,7 +96,7 @@ describe('a proven e-mail', () => {
 });
 
 describe('a phone', () => {
-  it('finds nobody where the contract does not vouch for it, and keeps nobody out', async () => {
+  it('finds nobody if the contract does not attest it, and keeps nobody out', async () => {
     const phone = newPhone();
     const owner = await join('aurora', { phone });
     const one = await join('trustless', { phone });
@@ -106,14 +106,14 @@ describe('a phone', () => {
     expect(await walletOf(later)).toBe(await walletOf(owner));
   });
 
-  it('finds its person where the call says how it was proven', async () => {
+  it('finds its person if the call states how it was proven', async () => {
     const phone = newPhone();
     const owner = await join('aurora', { phone });
     const proven = await join('trustless', { phone, verified: byPhone });
     expect(await walletOf(proven)).toBe(await walletOf(owner));
   });
 
-  it('changed to another’s stays the other’s', async () => {
+  it('that belongs to another person stays with that person when a member changes to it', async () => {
     const phone = newPhone();
     const owner = await join('aurora', { phone });
     const thief = await join('crest', { phone: newPhone() });
@@ -126,7 +126,7 @@ describe('a phone', () => {
     expect(await walletOf(await join('mail', { phone, verified: byPhone }))).toBe(await walletOf(thief));
   });
 
-  it('is vouched for by a contract to come, and not by one that ended', async () => {
+  it('is attested by a future contract, but not by an ended one', async () => {
     const phone = newPhone();
     const owner = await join('aurora', { phone });
     await rig.brand('ended', 'live', ['phone'], '2026-01-01T00:00:00.000Z');
@@ -134,7 +134,7 @@ describe('a phone', () => {
   });
 });
 
-it('answers alike whether or not the proven contact point is somebody’s', async () => {
+it('answers the same whether or not the proven contact point belongs to someone', async () => {
   const [known, email] = [newPhone(), newMail()];
   await join('aurora', { phone: known, email, verified: MAIL_PROVEN });
   const shape = (answer: Answer): string =>

@@ -19,7 +19,7 @@ const walletOf = async (memberRef: string): Promise<string> =>
   (await rig.internal(`/internal/v1/links?refs=${memberRef}`)).body[0].walletId;
 
 describe('201', () => {
-  it('answers with the shape of the API and nothing more', async () => {
+  it('answers in the shape of the API and nothing more', async () => {
     const answer = await post('aurora', contribution('a-1', { phone: newPhone(), email: 'X@Example.cn' }));
     expect(answer.status).toBe(201);
     expect(Object.keys(answer.body)).toEqual(['memberRef', 'externalId', 'status', 'createdAt']);
@@ -27,7 +27,7 @@ describe('201', () => {
     expect(answer.body.memberRef).toMatch(/^mb_[0-9A-Z]{26}$/);
   });
 
-  it('makes the same phone at two brands one wallet under two pseudonyms', async () => {
+  it('makes the same phone at two brands one wallet with two pseudonyms', async () => {
     const phone = newPhone();
     const a = await post('aurora', contribution('a-2', { phone }));
     const b = await post('birch', contribution('b-2', { phone: phone.replace('+86138', '+86 138 ') }));
@@ -35,7 +35,7 @@ describe('201', () => {
     expect(await walletOf(a.body.memberRef)).toBe(await walletOf(b.body.memberRef));
   });
 
-  it('takes the proven e-mail when the phone is new, and the phone first when they disagree', async () => {
+  it('uses the proven e-mail if the phone is new, and the phone if they disagree', async () => {
     const [p1, p2] = [newPhone(), newPhone()];
     const first = await post('aurora', contribution('a-3', { phone: p1 }));
     const second = await post('aurora', contribution('a-4', { email: 'four@example.cn', verified: MAIL_PROVEN }));
@@ -52,7 +52,7 @@ describe('201', () => {
     expect(await walletOf(first.body.memberRef)).not.toBe(await walletOf(second.body.memberRef));
   });
 
-  it('replays the first answer for the same content, in another spelling too', async () => {
+  it('repeats the first answer for the same content, even in another spelling', async () => {
     const phone = newPhone();
     const first = await post('aurora', contribution('a-5', { phone }));
     const again = await post('aurora', { ...contribution('a-5', { phone: ` ${phone} ` }) });
@@ -72,7 +72,7 @@ describe('201', () => {
     expect(other.body.code).toBe('idempotency_conflict');
   });
 
-  it('binds the person to the first contributor and says so to the network only', async () => {
+  it('binds the person to the first contributor and publishes that only within the network', async () => {
     const phone = newPhone();
     const a = await post('birch', contribution('b-8', { phone }));
     await post('aurora', contribution('a-8', { phone }));
@@ -85,7 +85,7 @@ describe('201', () => {
 });
 
 describe('409 member_exists', () => {
-  it('names the brand’s own member of the same phone', async () => {
+  it('names the brand’s own member with the same phone', async () => {
     const phone = newPhone();
     const first = await post('aurora', contribution('a-10', { phone }));
     const second = await post('aurora', contribution('a-11', { phone, email: 'eleven@example.cn' }));
@@ -93,7 +93,7 @@ describe('409 member_exists', () => {
     expect(second.body).toMatchObject({ code: 'member_exists', memberRef: first.body.memberRef, externalId: 'a-10' });
   });
 
-  it('never rests on what another brand knows', async () => {
+  it('never depends on what another brand knows', async () => {
     const phone = newPhone();
     // birch has proven the two contact points for one person; aurora sends them as two members
     await post('birch', contribution('b-12', { phone, email: 'twelve@example.cn', verified: MAIL_PROVEN }));
@@ -103,7 +103,7 @@ describe('409 member_exists', () => {
     expect(await walletOf(byMail.body.memberRef)).not.toBe(await walletOf(byPhone.body.memberRef));
   });
 
-  it('tells a shared e-mail with two phones as two members, whoever knows the second phone', async () => {
+  it('treats a shared e-mail with two phones as two members, whoever knows the second phone', async () => {
     const [p1, known, unknown] = [newPhone(), newPhone(), newPhone()];
     await post('birch', contribution('b-14', { phone: known }));
     await post('aurora', contribution('a-14', { phone: p1, email: 'family@example.cn', verified: MAIL_PROVEN }));
@@ -169,7 +169,7 @@ describe('refusals', () => {
     expect([answer.status, answer.body.code]).toEqual([422, 'idempotency_conflict']);
   });
 
-  it('400 for what is no JSON', async () => {
+  it('400 for text that is not JSON', async () => {
     expect((await post('aurora', '{')).status).toBe(400);
   });
 });

@@ -28,7 +28,7 @@ const contacts = () =>
   rig.sql<{ count: string }>('select count(*) from vault.contact_point').then((rows) => Number(rows[0]?.count));
 
 describe('reading', () => {
-  it('gives the brand its member, with an ETag', async () => {
+  it('returns the brand’s member with an ETag', async () => {
     const ref = await join('aurora', 'r-1', { phone: newPhone(), attributes: { language: 'zh' } });
     const answer = await get('aurora', `/${ref}`);
     expect(answer.status).toBe(200);
@@ -41,7 +41,7 @@ describe('reading', () => {
     expect(answer.headers.get('etag')).toMatch(/^"[0-9a-f]{24}"$/);
   });
 
-  it('answers 404 in the same bytes for a foreign and for an unknown member, on every route', async () => {
+  it('answers 404 with the same bytes for a foreign and an unknown member, on every route', async () => {
     const foreign = await join('birch', 'r-2', { phone: newPhone() });
     const consent = {
       purpose: 'profile_tags',
@@ -69,7 +69,7 @@ describe('reading', () => {
     }
   });
 
-  it('finds by externalId and pages through the rest', async () => {
+  it('finds by externalId, and pages through all members', async () => {
     await rig.brand('ember');
     const refs: string[] = [];
     for (let i = 0; i < 7; i += 1) refs.push(await join('ember', `l-${i}`, { phone: newPhone() }));
@@ -90,7 +90,7 @@ describe('reading', () => {
 });
 
 describe('two brands of one person', () => {
-  it('share nothing in any field or header', async () => {
+  it('share no value in any field or header', async () => {
     const [phone, email] = [newPhone(), 'shared@example.cn'];
     const values = async (brand: string): Promise<Set<string>> => {
       const ref = await join(brand, `${brand}-s`, { phone, email });
@@ -134,7 +134,7 @@ describe('two brands of one person', () => {
 });
 
 describe('changing', () => {
-  it('needs If-Match of the current version', async () => {
+  it('requires If-Match with the current version', async () => {
     const ref = await join('aurora', 'c-1', { phone: newPhone() });
     expect((await patch(ref, { attributes: { a: 'b' } })).status).toBe(428);
     const tag = (await get('aurora', `/${ref}`)).headers.get('etag');
@@ -145,7 +145,7 @@ describe('changing', () => {
     expect(again.body.attributes).toEqual({ c: 'd' });
   });
 
-  it('replaces contact points and forgets what nobody uses', async () => {
+  it('replaces contact points and forgets unused ones', async () => {
     const before = await contacts();
     const [p1, p2] = [newPhone(), newPhone()];
     const ref = await join('aurora', 'c-2', { phone: p1 });
@@ -158,7 +158,7 @@ describe('changing', () => {
     expect(await contacts()).toBe(before + 1);
   });
 
-  it('keeps a contact point that another brand sent, and never merges people', async () => {
+  it('keeps a contact point that another brand sent, and never merges persons', async () => {
     const [shared, other] = [newPhone(), newPhone()];
     const a = await join('aurora', 'c-3', { phone: shared });
     await join('birch', 'c-3', { phone: shared });
@@ -171,7 +171,7 @@ describe('changing', () => {
     expect((await link(a)).walletId).not.toBe((await link(stranger)).walletId);
   });
 
-  it('refuses a contact point of another own member', async () => {
+  it('refuses a contact point of another member of the brand', async () => {
     const phone = newPhone();
     const a = await join('aurora', 'c-4', { phone });
     const b = await join('aurora', 'c-5', { phone: newPhone() });
@@ -181,7 +181,7 @@ describe('changing', () => {
 });
 
 describe('ending', () => {
-  it('ends this brand’s link alone, tells the ledger at once and the network by event', async () => {
+  it('ends only this brand’s link, and informs the ledger immediately and the network by event', async () => {
     const phone = newPhone();
     const a = await join('aurora', 'e-1', { phone });
     const b = await join('birch', 'e-1', { phone });
@@ -200,7 +200,7 @@ describe('ending', () => {
     });
   });
 
-  it('forgets the person with the last link; the books’ wallet stays behind', async () => {
+  it('forgets the person with the last link; the wallet remains in the books', async () => {
     const phone = newPhone();
     const before = await contacts();
     const a = await join('aurora', 'e-2', { phone, email: 'e2@example.cn' });
@@ -217,7 +217,7 @@ describe('ending', () => {
     expect((await link(again)).walletId).not.toBe(walletId);
   });
 
-  it('tells a late repeat that the member is gone, and lets a new consent bring the member back', async () => {
+  it('answers a late repeat that the member is gone, and lets a new consent bring the member back', async () => {
     const phone = newPhone();
     const body = contribution('e-4', { phone });
     const first = await post('aurora', body);
@@ -269,7 +269,7 @@ describe('consents', () => {
     ]);
   });
 
-  it('end the link when join_pool is withdrawn, unless a later word stands', async () => {
+  it('end the link when join_pool is withdrawn, unless a later consent exists', async () => {
     const ref = await join('aurora', 'k-2', { phone: newPhone() });
     expect((await say(ref, word('join_pool', false, '2026-02-01T09:00:00Z'))).status).toBe(201);
     expect((await get('aurora', `/${ref}`)).status).toBe(200);
@@ -284,7 +284,7 @@ describe('consents', () => {
 });
 
 describe('scopes', () => {
-  it('401 without a token, and 404 to the world for internal routes of unknown links', async () => {
+  it('401 without a token, and 404 for the public on internal routes of unknown links', async () => {
     expect((await fetch(`${rig.service.url}/v1/members`)).status).toBe(401);
     expect((await fetch(`${rig.service.url}/internal/v1/links?refs=x`)).status).toBe(401);
     expect((await rig.internal('/internal/v1/links?refs=mb_x')).body).toEqual([]);

@@ -25,7 +25,7 @@ const walletOf = async (memberRef: string): Promise<string> =>
 const versions = () =>
   rig.sql<{ h_v: number; key_v: number }>('select distinct h_v, key_v from vault.contact_point order by 1, 2');
 
-it('changes pepper and key under the running service and loses nobody', async () => {
+it('changes pepper and key while the service runs, and loses nobody', async () => {
   const phones = Array.from({ length: 5 }, newPhone);
   const first = [];
   for (const [i, phone] of phones.entries()) {
@@ -106,7 +106,7 @@ it('changes pepper and key under the running service and loses nobody', async ()
   }
 }, 120_000);
 
-it('makes one person while instances with and without the new pepper writing run side by side', async () => {
+it('creates one person while instances that do and do not write with the new pepper run side by side', async () => {
   const peppers = `${rig.env['VAULT_PEPPERS']},7:${secret()}`;
   const old = await startService(crm, { ...rig.env, VAULT_PEPPERS: peppers, VAULT_PEPPER_CURRENT: '1' });
   const young = await startService(crm, { ...rig.env, VAULT_PEPPERS: peppers });
@@ -134,7 +134,7 @@ it('makes one person while instances with and without the new pepper writing run
   }
 }, 120_000);
 
-describe('what is sealed', () => {
+describe('sealed values', () => {
   const ROTATION = [
     "select * from vault.contacts_to_rotate(9::smallint, 9::smallint, '00000000-0000-0000-0000-000000000000', 10)",
     "select vault.rotate_contact('00000000-0000-0000-0000-000000000000', 9::smallint, '', 9::smallint, '')",
@@ -158,7 +158,7 @@ describe('what is sealed', () => {
     }
   };
 
-  it('the running service can neither read nor replace', async () => {
+  it('can be neither read nor replaced by the running service', async () => {
     const refused = await verdicts(rig.database.databaseUrl, [
       ...ROTATION,
       'select value_enc from vault.contact_point',
@@ -166,7 +166,7 @@ describe('what is sealed', () => {
     expect(refused).toEqual(['42501', '42501', '42501']);
   });
 
-  it('the rotation reads and replaces, and does nothing else', async () => {
+  it('can be read and replaced by the rotation, which can do nothing else', async () => {
     const own = rig.database.dutyUrl('rotation');
     expect(await verdicts(own, ROTATION)).toEqual(['done', 'done']);
     expect(

@@ -34,13 +34,13 @@ describe('keyring', () => {
 });
 
 describe('sealing', () => {
-  it('opens what it sealed, also after a rotation', () => {
+  it('opens what it sealed, even after a rotation', () => {
     const sealed = seal(one, 'c1', phone.value);
     expect(sealed.bytes.toString('latin1')).not.toContain('138');
     expect(open(both, 'c1', sealed)).toBe(phone.value);
   });
 
-  it('names the version of a key that is lost, and opens what is under the others', () => {
+  it('names the version of a lost key, and opens what was sealed with the others', () => {
     const [old, young] = [seal(one, 'c1', phone.value), seal(both, 'c2', phone.value)];
     const left = ring(`2:${second}`);
     const lost: unknown = expect.objectContaining({
@@ -58,24 +58,24 @@ describe('sealing', () => {
     expect(() => open(one, 'c1', sealed)).toThrow();
   });
 
-  it('never seals twice alike', () => {
+  it('never gives the same ciphertext twice', () => {
     expect(seal(one, 'c1', phone.value).bytes).not.toEqual(seal(one, 'c1', phone.value).bytes);
   });
 });
 
 describe('index', () => {
-  it('finds by every accepted version, the current first', () => {
+  it('finds by every accepted version, the current version first', () => {
     const hashes = acceptedHashes(both, phone);
     expect(hashes.map((h) => h.version)).toEqual([2, 1]);
     expect(hashes[1]).toEqual(currentHash(one, phone));
     expect(hashes[0]).toEqual(currentHash(both, phone));
   });
 
-  it('keeps kinds apart', () => {
+  it('separates kinds', () => {
     expect(currentHash(one, { kind: 'email', value: phone.value }).hash).not.toEqual(currentHash(one, phone).hash);
   });
 
-  it('locks alike before and after a new pepper', () => {
+  it('has the same lock before and after a new pepper', () => {
     expect(lockKey(both, phone)).toBe(lockKey(one, phone));
   });
 

@@ -43,21 +43,21 @@ describe('report of the whole network', () => {
     });
   });
 
-  it('is not settled while an event is unsent or unhandled, wherever', () => {
+  it('is not settled while an event is unsent or unhandled anywhere', () => {
     expect(mergeReport('', answers({ backlog: [['crm', [{ source: 'outbox', events: 1 }]]] })).settled).toBe(false);
     expect(mergeReport('', answers({ lag: [['ledger', [{ consumer: 'ledger.links', events: 2 }]]] })).settled).toBe(
       false,
     );
   });
 
-  it('is not settled while something is due that no sweep has done', () => {
+  it('is not settled while due work waits for a sweep', () => {
     expect(mergeReport('', answers({ due: [['ledger', [{ work: 'lots', items: 3 }]]] }))).toMatchObject({
       settled: false,
       lag: [{ consumer: 'due:ledger.lots', events: 3 }, {}, {}],
     });
   });
 
-  it('is not settled while an event waits for an operator, and forgets those that were set aside', () => {
+  it('is not settled while an event waits for an operator, and ignores those that were set aside', () => {
     const event = {
       id: '7',
       service: 'settlement',

@@ -23,7 +23,7 @@ it.each([
   expect(proxies.addressOf(from(remote, forwarded))).toBe(expected);
 });
 
-it('trusts nobody unless told', () => {
+it('trusts no proxy unless configured', () => {
   expect(new TrustedProxiesHttp([]).addressOf(from('127.0.0.1', '1.1.1.1'))).toBe('127.0.0.1');
   expect(new TrustedProxiesHttp([]).brought(from('127.0.0.1', '1.1.1.1'))).toBe(false);
   expect(proxies.brought(from('10.1.2.3'))).toBe(true);
@@ -33,7 +33,7 @@ it('trusts nobody unless told', () => {
 it.each(['10.0.0.0/8', '192.0.2.7', '::1', '2001:db8::/32'])('%s is a network', (text) => {
   expect(isNetwork(text)).toBe(true);
 });
-it.each(['', 'proxy', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '2001:db8::/129'])('%j is none', (text) => {
+it.each(['', 'proxy', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '2001:db8::/129'])('%j is not a network', (text) => {
   expect(isNetwork(text)).toBe(false);
 });
 

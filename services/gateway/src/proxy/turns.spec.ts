@@ -69,7 +69,7 @@ it.each([
   [200, 250],
   [200, 40],
   [1_000, 5],
-])('%i connections with calls of %i ms each keep nobody else waiting for a second', (connections, serial) => {
+])('%i connections with calls of %i ms each make no other caller wait a second', (connections, serial) => {
   const simulation = new Simulation();
   simulation.connections('heavy', connections, { serial });
   simulation.every(200, 'other', { serial: 5 });
@@ -78,7 +78,7 @@ it.each([
   expect(simulation.p99('other', 20)).toBeLessThan(1_000);
 });
 
-it('finds room in a service that another filled while alone', () => {
+it('gives a new caller room in a service that another filled while alone', () => {
   const simulation = new Simulation();
   simulation.connections('heavy', 200, { serial: 100 });
   simulation.at(30_000, () => simulation.every(200, 'other', { serial: 5 }));
@@ -87,21 +87,21 @@ it('finds room in a service that another filled while alone', () => {
   expect(simulation.p99('other', 10)).toBeLessThan(1_000);
 });
 
-it('leaves a caller who is alone all that a slow service can do', () => {
+it('gives a caller who is alone the whole capacity of a slow service', () => {
   const simulation = new Simulation();
   simulation.connections('alone', 64, { serial: 0, wait: 600 });
   simulation.until(30_000);
   expect(simulation.times.get('alone')?.length).toBeGreaterThan(64 * 45);
 });
 
-it('grows to what a caller asks while calls are quick', () => {
+it('grows to a caller’s demand while calls are quick', () => {
   const simulation = new Simulation();
   simulation.connections('alone', 64, { serial: 0, wait: 50 });
   simulation.until(10_000);
   expect(simulation.times.get('alone')?.length).toBeGreaterThan(64 * 190);
 });
 
-it('does not cut callers who want as much as each other when calls are slow', () => {
+it('does not cut callers with equal demand when calls are slow', () => {
   const simulation = new Simulation();
   for (const caller of ['one', 'two', 'three']) simulation.connections(caller, 8, { serial: 0, wait: 700 });
   simulation.until(90_000);
@@ -112,7 +112,7 @@ it.each([
   [0.3, 100],
   [0.3, 6_000],
   [1, 1_000],
-])('does not let many heavy calls in at once for quick ones of %f ms before, %i ms apart', (quick, apart) => {
+])('does not admit many heavy calls together because of quick ones of %f ms before, %i ms apart', (quick, apart) => {
   const simulation = new Simulation();
   simulation.every(200, 'other', { serial: 5 });
   for (let at = 5_000; at < 115_000; at += 10_000 + apart) {
@@ -127,7 +127,7 @@ it.each([
   expect(simulation.p99('other')).toBeLessThan(1_000);
 });
 
-it('takes as many quick calls of one caller as a service can do', () => {
+it('admits as many quick calls of one caller as a service can handle', () => {
   const simulation = new Simulation();
   simulation.connections('busy', 200, { serial: 0.3, wait: 6 });
   simulation.every(200, 'other', { serial: 5 });

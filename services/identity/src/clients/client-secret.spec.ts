@@ -6,7 +6,7 @@ it('is 256 random bits under a known prefix', () => {
   for (const secret of secrets) expect(secret).toMatch(/^hzs_[\w-]{43}$/);
 });
 
-it('matches any of the live hashes, and nothing else', () => {
+it('matches any of the live hashes and nothing else', () => {
   const [first, second] = [newClientSecret(), newClientSecret()];
   const live = [first, second].map(hashClientSecret);
   expect(matchesAny(first, live)).toBe(true);

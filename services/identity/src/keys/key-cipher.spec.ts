@@ -11,7 +11,7 @@ it('opens what it sealed', () => {
   expect(sealKey(key, 'k1', jwk)).not.toEqual(sealed);
 });
 
-it('opens neither under another key, nor for another kid, nor changed', () => {
+it('opens nothing under another key, for another kid, or changed', () => {
   const sealed = sealKey(key, 'k1', jwk);
   const changed = Buffer.from(sealed);
   changed[30] = (changed[30] ?? 0) ^ 1;

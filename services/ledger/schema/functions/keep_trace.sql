@@ -1,4 +1,4 @@
--- hezong.traces: {"<wallet id>": "<traceparent>"} of the batch under way; a wallet stands in a batch once
+-- hezong.traces: {"<wallet id>": "<traceparent>"} of the current batch; a wallet occurs in a batch once
 create function keep_trace() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -12,7 +12,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select i.*, not known and not over_day and was_posted + was_pending + spendable <= 9007199254740991 as ok,
         (select b.id from brand_account b where b.owner = i.issuer and b.kind = 'issued') as issued
       from (select i.*,
-          -- what all brands gave stands in the wallet; what this one did is counted only where that is not enough to know
+          -- The wallet holds the sum over all brands. The points of this brand are counted only where that sum does not decide.
           case when day_limit is null or spendable = 0 then false
             when case when was_given_from >= day_from then was_given else 0 end + spendable <= day_limit then false
             else ledger_gives_over(i.cell, i.wallet_id, i.brand, greatest(day_from, was_given_from), day_limit - (spendable)) end as over_day
@@ -49,7 +49,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select n, case when ok then 'created' when false then 'stale' when over_day then 'over_day' else 'declined' end as verdict, false as replayed,
         case when not ok and not over_day and not false then 'wallet_limit_exceeded' end as decline,
         case when not ok and not over_day and not false then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
-        -- unknown until new points have met debts and their own end: then the operation is filed afterwards
+        -- Unknown until new points have met debts and their own expiry; in that case the operation is filed afterwards.
         case when not ok or not was_owing and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id end as posting_id, at as posted_at,
@@ -90,7 +90,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select i.*, not known and not over_day and was_posted + was_pending + spendable + i.pending <= 9007199254740991 and not coalesce(expected_version <> was_wallet_version, false) as ok,
         (select b.id from brand_account b where b.owner = i.issuer and b.kind = 'issued') as issued
       from (select i.*,
-          -- what all brands gave stands in the wallet; what this one did is counted only where that is not enough to know
+          -- The wallet holds the sum over all brands. The points of this brand are counted only where that sum does not decide.
           case when day_limit is null or spendable + i.pending = 0 then false
             when case when was_given_from >= day_from then was_given else 0 end + spendable + i.pending <= day_limit then false
             else ledger_gives_over(i.cell, i.wallet_id, i.brand, greatest(day_from, was_given_from), day_limit - (spendable + i.pending)) end as over_day
@@ -151,7 +151,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select n, case when ok then 'created' when coalesce(expected_version <> was_wallet_version, false) then 'stale' when over_day then 'over_day' else 'declined' end as verdict, false as replayed,
         case when not ok and not over_day and not coalesce(expected_version <> was_wallet_version, false) then 'wallet_limit_exceeded' end as decline,
         case when not ok and not over_day and not coalesce(expected_version <> was_wallet_version, false) then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
-        -- unknown until new points have met debts and their own end: then the operation is filed afterwards
+        -- Unknown until new points have met debts and their own expiry; in that case the operation is filed afterwards.
         case when not ok or not was_owing and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending + case when ok then pending else 0 end as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id when ok and pending > 0 then pending_posting_id end as posting_id, at as posted_at,
@@ -187,7 +187,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     into v_out, v_unfiled from answer;
 
     end if;
-    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, i.kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o) end)
+    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, i.kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o, null) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n); end if;
     if cardinality(v_out) is distinct from cardinality(p_items) then
       v_out := v_out || (select array_agg(row(x.*)::ledger_outcome) from (

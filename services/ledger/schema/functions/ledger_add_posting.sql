@@ -1,5 +1,5 @@
--- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Answers the wallet as it is after it.
--- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
+-- One posting with all its legs and movements: the general way, for everything that is not a hot path. Returns the wallet after it.
+-- The wallet's own legs are spendable and pending; those of brand accounts must bring the sum to zero.
 create function ledger_add_posting(
   b wallet, p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[],
   p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null::uuid[]

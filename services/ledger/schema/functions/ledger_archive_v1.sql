@@ -1,4 +1,4 @@
--- Moves some of the answers that are older than an instant; answers how many. Several may move at once.
+-- Moves some of the answers older than an instant and returns their number. Several calls may run concurrently.
 create function ledger_archive_v1(p_before timestamptz, p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare v_cells smallint[]; v_ids uuid[];

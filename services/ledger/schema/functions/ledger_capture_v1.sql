@@ -113,7 +113,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
     where w.known
 ) y;
-    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, 'capture'::operation_kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o) end)
+    if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, 'capture'::operation_kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o, i.hold_id) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n); end if;
     return query select * from unnest(v_out);
   end $$;

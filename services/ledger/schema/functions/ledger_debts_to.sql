@@ -1,4 +1,4 @@
--- What a wallet owes an issuer, or what of that was written off: oldest first.
+-- Debts of a wallet to an issuer, or their written-off parts, oldest first.
 create function ledger_debts_to(
   b wallet, p_issuer text, p_written_off boolean, out ids uuid[], out points bigint[], out earned timestamptz[],
   out origins uuid[], out sources uuid[]

@@ -1,5 +1,5 @@
--- Makes spendable what waited for the delivery, as of free_from. Its end moves by the days that the report came late; not so where it
--- was brought forward meanwhile. What is past its end all the same meets older debts and expires.
+-- Makes points that waited for the delivery available as of free_from. Their expiry moves by the days by which the report was late,
+-- unless the expiry was brought forward meanwhile. Points that are past their expiry even so meet older debts and expire.
 create function ledger_deliver_v1(
   p_now timestamptz, p_wallets uuid[], p_items ledger_delivery_item[]
 ) returns setof ledger_outcome

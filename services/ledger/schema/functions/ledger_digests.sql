@@ -1,4 +1,4 @@
--- Digests of the postings after one place, up to another or as many as asked; transaction ids are no part of them.
+-- Digests of the postings after one position, up to another position or a number; they do not include transaction ids.
 create function ledger_digests(
   p_epoch smallint, p_xid xid8, p_seq bigint, p_to_epoch smallint, p_to_xid xid8, p_to_seq bigint, p_limit integer
 ) returns table(cell smallint, epoch smallint, xid xid8, seq bigint, posting_id uuid, points bigint, accounts integer[], amounts bigint[], digest bytea)
@@ -18,7 +18,7 @@ cross join lateral (
       as movements,
     string_agg(ledger_lot_text(l), '' order by a.ordinal) as lots
   from allocation a
-  -- each lot by its key: a wallet may have thousands of them
+  -- each lot by its key, because a wallet may have thousands of lots
   left join lateral (
     select * from lot where cell = p.cell and wallet_id = p.wallet_id and id = a.lot_id and posting_id = p.id offset 0) l on true
   where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version) moved

@@ -1,5 +1,5 @@
--- The lots a spend at a place draws on: what the alliance prefers, then earliest expiry, earliest earned, id. A preference halves the
--- lots, so several make turns of them, taken one after the other. Reads only as many lots as it needs.
+-- The lots that a spend at a place draws on: the alliance's preferences, then earliest expiry, earliest earned, id. A preference
+-- divides the lots in two, so several divide them into turns, taken one after the other. Reads no more lots than it needs.
 create function ledger_draw(
   p_cell smallint, p_wallet uuid, p_points bigint, p_now timestamptz, p_prefers text[], p_brand text, p_store text
 ) returns table(ordinal integer, lot_id uuid, take bigint)

@@ -1,4 +1,4 @@
--- Adds a version; the content of the newest is that version again.
+-- Adds a version. If the newest version has the same content, it is returned instead.
 create function ledger_draw_by_v1(p_prefers text[]) returns draw_order
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare v_newest draw_order;

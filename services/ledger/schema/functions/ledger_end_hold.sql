@@ -1,10 +1,10 @@
--- Ends a hold whose time is over: what it still held goes back to its lots.
+-- Ends a hold that has run out: what it still held returns to its lots.
 create function ledger_end_hold(b wallet, p_hold hold, p_now timestamptz) returns wallet
 language plpgsql as $$
 declare v_posting posting; v_left bigint := p_hold.points - p_hold.captured - p_hold.released;
 begin
   with part as materialized (
-    -- with the whole key, so that each row is found by it
+    -- with the whole key, so that each row is found by key
     select cell, hold_id, p_hold.wallet_id as wallet_id, ordinal, lot_id, points - captured - released as freed from hold_lot
     where cell = p_hold.cell and hold_id = p_hold.id and points > captured + released
   ), freed as (

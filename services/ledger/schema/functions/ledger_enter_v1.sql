@@ -1,4 +1,4 @@
--- Begins a new epoch where the database was moved to another cluster. Whoever posts or publishes asks first.
+-- Begins a new epoch if the database was moved to another cluster. Called before anything is posted or published.
 create function ledger_enter_v1() returns smallint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare v_cluster text; v_node node;

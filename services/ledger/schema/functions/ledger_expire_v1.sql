@@ -32,7 +32,7 @@ begin
   v_out.verdict := 'created'; v_out.result := v_run.result::text;
   if v_run.posted_at is null then
     v_out.replayed := false; v_out.result := null;
-    -- one statement each, so that a generic plan finds the lots by key
+    -- one statement per case, so that a generic plan finds the lots by key
     if r.wallet_id is not null then
       select array_agg(wallet_id) into v_wallets from (
         select wallet_id from lot where cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id and not debt
@@ -49,7 +49,7 @@ begin
       v_cell := ledger_cell(v_wallet);
       perform from wallet where cell = v_cell and wallet_id = v_wallet for no key update;
       perform ledger_settle_wallets(array[v_wallet], p_now);
-      -- points that are held, not yet available or spent follow as soon as they come free
+      -- points that are held, not yet available or spent expire when they become available
       with closed as (
         update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
         where cell = v_cell and wallet_id = v_wallet and not debt
@@ -59,16 +59,16 @@ begin
       )
       select count(*) filter (where not pending and remaining > 0) as free, count(*) filter (where open) as n into v_lots from closed;
       if v_lots.free > 0 then
-        -- what was due before is done
-        select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, r.external_id, p_now);
+        -- everything due earlier has been done
+        select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, p_reference => r.external_id);
         v_run.points := v_run.points + v_swept.points;
       end if;
       v_run.lots := v_run.lots + v_lots.n;
-      -- whoever wants one of these wallets waits for all
+      -- a call for any one of these wallets waits for all
       v_touched := v_touched + v_lots.n;
       exit when v_touched >= 1000;
     end loop;
-    -- what came meanwhile to wallets that it had passed is found by another round
+    -- another round finds points that meanwhile came to wallets already passed
     v_run.going := r.wallet_id is null and (v_run.going or v_wallets is not null);
     v_run.reached := case when v_touched >= 1000 and r.wallet_id is null then v_wallet else v_seen[p_limit] end;
     if v_run.reached is not null or v_run.going then

@@ -1,13 +1,15 @@
--- Files the answer to an operation that was done. What has come free by it first meets debts and its own end: the numbers are those
--- after that.
-create function ledger_file(p_key ledger_key, p_answer ledger_outcome) returns ledger_outcome
+-- Files the answer to an operation that was done. Points that it made available first meet debts and their own expiry; the figures
+-- are those after that. p_hold is the hold that made them available.
+create function ledger_file(
+  p_key ledger_key, p_answer ledger_outcome, p_hold uuid default null::uuid
+) returns ledger_outcome
 language plpgsql as $$
 #variable_conflict use_column
 declare v_cell smallint := ledger_cell(p_key.wallet_id); b wallet; v_repaid bigint;
 begin
   select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
   if b.debt + b.written_off > 0 or b.next_due <= p_answer.posted_at then
-    select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at);
+    select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at, p_hold);
     select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
     if v_repaid > 0 then
       p_answer.detail := (coalesce(p_answer.detail, '{}')::jsonb || jsonb_build_object('repaid', v_repaid))::text;

@@ -1,4 +1,5 @@
--- Lots with points that can be spent, of issuers to whom something is owed or was written off where it looks at all of them.
+-- Lots with spendable points. With p_lots null, only lots of issuers to whom the wallet owes something, or who have written
+-- something off.
 create function ledger_free_lots(b wallet, p_lots uuid[], p_written_off boolean) returns setof lot
 language plpgsql stable as $$
 declare v_issuers text[];

@@ -1,5 +1,5 @@
--- Whether orders and grants of a brand gave a wallet more than so many points since then, which is the beginning of a day. Looks at the
--- thousand newest postings; of a wallet with more on one day the answer is that they did.
+-- Whether orders and grants of a brand gave a wallet more than this many points since the beginning of a day. It reads the thousand
+-- newest postings; for a wallet with more on one day the answer is true.
 create function ledger_gives_over(
   p_cell smallint, p_wallet uuid, p_brand text, p_from timestamptz, p_points bigint
 ) returns boolean

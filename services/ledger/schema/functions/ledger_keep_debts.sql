@@ -1,4 +1,4 @@
--- Keeps what is left of debts, or of what was written off; p_wrote is what of a debt was written off just now.
+-- Stores the rest of debts, or of their written-off parts; p_wrote is the part of each debt written off just now.
 create function ledger_keep_debts(
   b wallet, p_written_off boolean, p_debts uuid[], p_points bigint[], p_wrote bigint[]
 ) returns void

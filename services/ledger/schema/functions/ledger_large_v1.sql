@@ -1,4 +1,4 @@
--- Those of the wallets that have 1000 lots or more, open or not.
+-- The wallets among these that have 1000 lots or more, open or not.
 create function ledger_large_v1(p_wallets uuid[]) returns uuid[]
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 select coalesce(array_agg(u.id), '{}') from unnest(p_wallets) u(id) where 1000 = (

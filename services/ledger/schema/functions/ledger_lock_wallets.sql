@@ -1,6 +1,6 @@
--- Opens unknown wallets, locks all rows in the order of their ids, settles those where something is due. Answers in the order of p_wallets.
--- An older transaction may get to a wallet after a younger one: the wallet knows the place of its last event, and the next one
--- never stands before it.
+-- Opens unknown wallets, locks all rows in the order of their ids, and settles those where something is due. Returns them in the
+-- order of p_wallets. An older transaction may reach a wallet after a younger one: the wallet stores the position of its last event,
+-- and the next event never precedes it.
 create function ledger_lock_wallets(p_now timestamptz, p_wallets uuid[]) returns ledger_wallet[]
 language plpgsql as $$
 #variable_conflict use_column

@@ -1,4 +1,4 @@
--- Those of the wallets that another transaction has locked.
+-- The wallets among these that another transaction has locked.
 create function ledger_locked_v1(p_wallets uuid[]) returns uuid[]
 language sql security definer set search_path = pg_catalog, public, pg_temp as $$
 with free as materialized (

@@ -1,4 +1,4 @@
--- Meets what the origin's lots lost to their end, each point once. Answers the points; they are in no balance any more.
+-- Meets expired points of the origin's lots, each point once. Returns the number of points; they are no longer in any balance.
 create function ledger_meet_lapsed(p_wallet uuid, p_issuer text, p_origin uuid, p_points bigint) returns bigint
 language plpgsql as $$
 declare l record; v_met bigint := 0;

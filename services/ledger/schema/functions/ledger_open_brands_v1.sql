@@ -1,4 +1,5 @@
--- Opens the accounts of brands in a transaction of its own, before their first posting: no lock of it lasts while a batch runs.
+-- Opens the accounts of brands in a separate transaction before their first posting, so that no lock on them lasts while a batch
+-- runs.
 create function ledger_open_brands_v1(p_owners text[]) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp as $$
 insert into brand_account (owner, kind)

@@ -1,4 +1,4 @@
--- The place in the order of events for a row of a locked wallet that is no posting.
+-- The position in the order of events of a row of a locked wallet that is not a posting.
 create function ledger_place(p_wallet uuid, out epoch smallint, out xid xid8)
 language plpgsql as $$
 begin

@@ -1,4 +1,4 @@
--- One posting by itself. The wallet's row must be locked.
+-- A single posting. The wallet's row must be locked.
 create function ledger_post_legs(
   p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[], p_lots uuid[],
   p_points bigint[], p_originals uuid[], p_others uuid[] default null::uuid[]

@@ -1,4 +1,4 @@
--- The same against one brand account: what the wallet's legs sum to, if anything, goes there.
+-- The same against one brand account, which receives the sum of the wallet's legs, if it is not zero.
 create function ledger_post_one(
   p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account integer, p_lots uuid[], p_points bigint[],
   p_originals uuid[], p_others uuid[] default null::uuid[]

@@ -1,12 +1,12 @@
--- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
--- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
--- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
--- stays the same. Answers the points. They meet when the younger of both came to be, whoever made the lot free today: that instant is
--- the issuer's own, and of what the member did elsewhere it tells nothing.
--- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
--- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
--- p_lots are those that came free; null for all.
-create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
+-- Spendable points meet what the wallet owes their issuer: lots by their expiry, oldest debt first. Called whenever points may have
+-- become available, so that no such points remain beside such a debt. A lot past its expiry meets the debts that are older than that
+-- expiry (it would have met them if it had been available) and those of its own order, which stand for its own points. Spendable
+-- points less debt stay the same. Returns the wallet. They meet at the later of both times of origin, whatever made the lot
+-- available today: that instant is the issuer's own and reveals nothing about the member's acts elsewhere. Then points that were
+-- written off for the issuer are met as the debt would have been: the same number of points expires. No return of their order takes
+-- these points again, because they stand for goods that have already come back: their allocations name the posting that created the
+-- debt. p_lots are the lots that became available; null for all. p_hold is the hold that made them available, if any.
+create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz, p_hold uuid) returns wallet
 language plpgsql as $$
 #variable_conflict use_column
 declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
@@ -26,7 +26,7 @@ begin
       v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
       v_met := greatest(l.earned_at, l.available_from);
       while v_left > 0 and i <= cardinality(v_debts) loop
-        -- debts lie by their age, so from here on only one of its own order can be met
+        -- debts are sorted by age, so from here on only a debt of its own order can be met
         exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
         if v_open[i] > 0 and ((v_earned[i] >= l.expires_at) is not true or v_origins[i] = l.origin_id) then
           v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
@@ -46,7 +46,7 @@ begin
       v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
       if v_written_off then
         b.written_off := b.written_off - v_paid;
-        v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+        v_posting.kind := 'expiry'; v_posting.campaign := l.campaign; v_posting.hold_id := p_hold;
         b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
           array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
       else

@@ -1,4 +1,4 @@
--- Has the next sweep try a wallet again; false unless it is one that can't be settled.
+-- Makes the next sweep try a wallet again; false unless the wallet cannot be settled.
 create function ledger_retry_due_v1(p_wallet uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -34,7 +34,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       select * into h from hold where cell = r.cell and id = r.hold_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_limit := h.captured - h.returned; v_posting := null;
-      -- what is pending must have room to come free
+      -- there must be room for pending points to become available
       v_room := 9007199254740991 - r.was_posted - r.was_pending;
       if r.points <= least(v_limit, v_room) then
         with taken as materialized (
@@ -74,7 +74,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         v_answer.decline := case when r.points > v_limit then 'return_exceeds_capture' else 'wallet_limit_exceeded' end;
       end if;
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      return next ledger_file(row(r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.result)::ledger_key, v_answer);
+      return next ledger_file(row(r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.result)::ledger_key, v_answer, h.id);
     end loop;
   end $$;
 

@@ -1,4 +1,4 @@
--- Seals the next postings, each cell's in a block of its chain; answers how many there were. One sealer at a time.
+-- Seals the next postings, those of each cell in a block of its chain, and returns their number. One sealer at a time.
 create function ledger_seal_v1(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set datestyle = 'ISO, YMD' as $$

@@ -1,6 +1,6 @@
--- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
--- Where one of them can't be settled, the others go one by one. Answers how many things were done, the wallets that could not be
--- settled now, and how many there are of such.
+-- Settles some of the wallets where something is due, longest overdue first; skips wallets that another transaction has locked. If
+-- one of them cannot be settled, the others are settled one by one. Returns the number of things done, the wallets that could not be
+-- settled now, and the number of all such wallets.
 create function ledger_settle_due_v1(
   p_now timestamptz, p_limit integer, out done integer, out failed uuid[], out unsettled integer
 )
@@ -25,7 +25,7 @@ begin
     perform from wallet where cell = ledger_cell(v_wallet) and wallet_id = v_wallet for no key update skip locked;
     continue when not found;
     v_wallets := v_wallets || v_wallet;
-    -- whoever wants one of them waits for all
+    -- a call for any one of them waits for all
     v_lots := v_lots + (select count(*) from (
       select from lot where cell = ledger_cell(v_wallet) and wallet_id = v_wallet and open limit 1000) x);
     exit when v_lots >= 1000;
@@ -35,7 +35,7 @@ begin
       select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;
       delete from due_fault f using unnest(v_wallets) w where f.cell = ledger_cell(w) and f.wallet_id = w;
     exception when others then
-      -- what the server is short of is nobody's fault
+      -- a shortage on the server is not the fault of a wallet
       if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
       done := 0;
       foreach v_wallet in array v_wallets loop

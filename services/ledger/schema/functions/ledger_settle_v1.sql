@@ -1,4 +1,4 @@
--- Settles wallets for whoever is about to read them.
+-- Settles wallets before they are read.
 create function ledger_settle_v1(p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column

@@ -1,4 +1,5 @@
--- What of a wallet's balance can be spent there: no more than the lots allow. A debt is held against whatever else is in the wallet.
+-- The part of a wallet's balance that can be spent there: no more than the lots allow. A debt is counted against the other points in
+-- the wallet.
 create function ledger_spendable_v1(
   p_wallet uuid, p_balance bigint, p_now timestamptz, p_brand text, p_store text
 ) returns bigint

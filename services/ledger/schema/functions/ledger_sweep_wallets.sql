@@ -1,8 +1,9 @@
--- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
--- points stay. Says anew when something of the wallets is next due.
+-- Expires overdue points in wallets whose rows are locked: one posting per wallet, issuer and expiry, all wallets in one statement.
+-- Held points stay. Computes anew when the wallets are next due. With p_until, points that expired later are left for now; p_hold is
+-- the hold that made the points available after their expiry.
 create function ledger_sweep_wallets(
-  p_wallets uuid[], p_now timestamptz, p_reference text default null::text, p_occurred timestamptz
-  default null::timestamptz, out postings integer, out points bigint
+  p_wallets uuid[], p_now timestamptz, p_until timestamptz default null::timestamptz, p_reference text
+  default null::text, p_hold uuid default null::uuid, out postings integer, out points bigint
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -10,16 +11,16 @@ begin
   with due as materialized (
     select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
       where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
-      and expires_at <= p_now offset 0) l
+      and expires_at <= coalesce(p_until, p_now) offset 0) l
   ), gone as (
     update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
     from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
   ), part as materialized (
-    select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points, max(expires_at) as due_at,
+    select cell, wallet_id, issuer, expires_at, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
       case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
       sum(sum(remaining)) over w as running,
-      array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
-    from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
+      array_agg(id order by earned_at, id) as lots, array_agg(-remaining order by earned_at, id) as amounts
+    from due group by cell, wallet_id, issuer, expires_at window w as (partition by wallet_id order by expires_at, issuer)
   ), total as materialized (
     select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
     from unnest(p_wallets) u(wallet_id) left join part p on p.wallet_id = u.wallet_id group by u.wallet_id
@@ -37,10 +38,10 @@ begin
       b.held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
   ), new_posting as (
     insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
-      balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
+      balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign, hold_id)
     select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
-      (select b.id from brand_account b where b.owner = p.issuer and b.kind = 'expired'), p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p.due_at),
-      m.posted_at, p.issuer, p_reference, p.campaign
+      (select b.id from brand_account b where b.owner = p.issuer and b.kind = 'expired'), p.points, m.balance - p.running, m.held, m.pending, m.debt, p.expires_at,
+      m.posted_at, p.issuer, p_reference, p.campaign, p_hold
     from part p join moved m using (wallet_id) order by p.wallet_id, p.place
   ), new_allocation as (
     insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)

@@ -1,4 +1,4 @@
--- Takes up to p_points from lots of one group; appends to the lists it is given.
+-- Takes up to p_points from lots of one group and appends them to the given lists.
 create function ledger_take_back(
   p_wallet uuid, p_issuer text, p_origin uuid, p_stage text, p_now timestamptz, p_points bigint, inout p_lots uuid[],
   inout p_amounts bigint[], out taken bigint

@@ -1,6 +1,6 @@
--- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what its own lots lost to their end, what
--- is left of them, other lots of the issuer, oldest expiry first; the rest becomes a debt, under the terms of the points it stands for
--- (p_terms where the origin gave none). Appends to the lists it is given.
+-- Takes points of one issuer back from a locked wallet, in this order: pending points of the origin, expired points of its own lots,
+-- the rest of these lots, other lots of the issuer by earliest expiry. The remainder becomes a debt under the terms of the points
+-- that it stands for (p_terms if the origin gave none). Appends to the given lists.
 create function ledger_take_from(
   p_wallet uuid, p_issuer text, p_origin uuid, p_now timestamptz, p_take bigint, p_debt_lot uuid, p_reference text,
   p_member text, p_posting uuid, p_terms bigint, inout p_lots uuid[], inout p_amounts bigint[],

@@ -1,5 +1,5 @@
--- A locked wallet at its place in the order of events from here on. Whoever makes many postings carries it along and keeps it once: a
--- row that is written again and again within a transaction is found ever more slowly.
+-- A locked wallet, with its next position in the order of events. A caller that makes many postings carries the row along and stores
+-- it once: a row that is updated repeatedly within a transaction takes longer and longer to find.
 create function ledger_take_up(p_wallet uuid) returns wallet
 language plpgsql as $$
 #variable_conflict use_column

@@ -1,4 +1,4 @@
--- What the amounts of a list come to; no list, no call.
+-- Sum of a list of amounts; strict, so a null list costs no call.
 create function ledger_total(bigint[]) returns bigint
 language plpgsql immutable strict parallel safe as $$
 declare v_total bigint := 0; v_amount bigint;

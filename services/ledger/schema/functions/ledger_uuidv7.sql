@@ -1,4 +1,4 @@
--- A new id for something of the wallet: it ends in the wallet's last byte.
+-- A new id for something in the wallet. It ends in the wallet's last byte.
 create function ledger_uuidv7(p_wallet uuid) returns uuid
 language sql as $$
 select encode(set_bit(set_bit(overlay(overlay(uuid_send(gen_random_uuid())

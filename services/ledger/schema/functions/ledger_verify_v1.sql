@@ -1,5 +1,5 @@
--- Checks the chains, the newest blocks of each at most as many as asked: first that the blocks hold each other, then that the
--- postings are those that were sealed, pass by pass. The first fault alone, with the posting it is about where there is one.
+-- Checks the chains (of each, at most the given number of newest blocks): first that each block follows the one before it, then that
+-- the postings are those that were sealed, pass by pass. Returns only the first fault, with its posting if there is one.
 create function ledger_verify_v1(
   p_newest bigint default null::bigint
 ) returns table(cell smallint, block bigint, seq bigint, posting_id uuid, fault text)

@@ -1,4 +1,4 @@
--- An answer never changes, and goes only once it is in the archive.
+-- An answer never changes, and is deleted only once it is in the archive.
 create function refuse_loss() returns trigger
 language plpgsql as $$
 begin

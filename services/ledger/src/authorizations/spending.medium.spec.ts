@@ -47,7 +47,7 @@ describe('spending over HTTP', () => {
       ...over,
     });
 
-    it('201: the promise, for five minutes, whatever happens to the price', async () => {
+    it('201: keeps the promise for five minutes, whatever happens to the price', async () => {
       const { crest: memberRef } = await person(16_000);
       const asked = await crest('/v1/quotes', quote(memberRef));
       expect([asked.status, asked.body]).toEqual([
@@ -94,7 +94,7 @@ describe('spending over HTTP', () => {
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([first.text, 'true']);
     });
 
-    it('refuses more than the basket, foreign stores, other currencies, strangers', async () => {
+    it('refuses more than the basket, foreign stores, other currencies and unknown members', async () => {
       const { crest: memberRef, aurora } = await person();
       expect(verdict(await crest('/v1/quotes', quote(memberRef, { basketTotal: 11_999 })))).toEqual([
         422,
@@ -111,7 +111,7 @@ describe('spending over HTTP', () => {
       expect(verdict(await crest('/v1/quotes', quote(aurora)))).toEqual([404, 'not_found']);
     });
 
-    it('410: expired, and the same for good, yet a repeat of what it paid for still answers', async () => {
+    it('410: expired, finally, yet a repeat of what it paid for still gets its answer', async () => {
       const { crest: memberRef } = await person(100);
       const used = await crest('/v1/quotes', quote(memberRef, { points: 40 }));
       const late = await crest('/v1/quotes', quote(memberRef, { points: 40 }));
@@ -128,7 +128,7 @@ describe('spending over HTTP', () => {
   });
 
   describe('authorizations', () => {
-    it('422: not enough, with the limit, kept with its key', async () => {
+    it('422: insufficient points, with the limit, stored under its key', async () => {
       const { crest: memberRef, aurora } = await person(30);
       const over = { externalId: 'C-poor' };
       const declined = await authorize(memberRef, 31, over);
@@ -148,7 +148,7 @@ describe('spending over HTTP', () => {
       expect((await authorize(memberRef, 31)).status).toBe(201);
     });
 
-    it('takes either a quote or a member, and says what is missing', async () => {
+    it('need either a quote or a member, and report what is missing', async () => {
       const { crest: memberRef } = await person();
       const both = await crest('/v1/authorizations', { externalId: 'x', quoteId: 'qt_1', memberRef });
       expect([both.status, both.body.errors]).toMatchObject([422, [{ pointer: '/memberRef', code: 'not_allowed' }]]);
@@ -172,7 +172,7 @@ describe('spending over HTTP', () => {
       ]);
     });
 
-    it('never overspends under parallel calls', async () => {
+    it('never overspend under parallel calls', async () => {
       const { crest: memberRef } = await person(100);
       const answers = await Promise.all(Array.from({ length: 40 }, () => authorize(memberRef, 7)));
       expect(answers.filter(({ status }) => status === 201)).toHaveLength(14);
@@ -181,7 +181,7 @@ describe('spending over HTTP', () => {
   });
 
   describe('captures, voids and returns', () => {
-    it('takes parts until the final one gives back the rest', async () => {
+    it('take parts until the final one gives back the rest', async () => {
       const { crest: memberRef } = await person(100);
       const { id } = (await authorize(memberRef, 80)).body;
       const part = await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-1', points: 30, final: false });
@@ -217,7 +217,7 @@ describe('spending over HTTP', () => {
       });
     });
 
-    it('voids once', async () => {
+    it('void once', async () => {
       const { crest: memberRef } = await person(50);
       const { id, externalId } = (await authorize(memberRef, 50)).body;
       const first = await crest(`/v1/authorizations/${id}/void`, { externalId: 'v-1' });
@@ -236,7 +236,7 @@ describe('spending over HTTP', () => {
       ]);
     });
 
-    it('gives back what was taken and no more', async () => {
+    it('give back what was taken and no more', async () => {
       const { crest: memberRef } = await person(50);
       const { id } = (await authorize(memberRef, 50)).body;
       await crest(`/v1/authorizations/${id}/captures`, { externalId: 'b-0', points: 20 });
@@ -263,7 +263,7 @@ describe('spending over HTTP', () => {
       expect((await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
     });
 
-    it('of a member who has left takes captures, voids and returns, and tells no more of the wallet', async () => {
+    it('are accepted for a member who has left, without revealing the wallet', async () => {
       const who = await person(100);
       const holds: string[] = [];
       for (const points of [40, 30]) holds.push(String((await authorize(who.crest, points)).body.id));
@@ -288,7 +288,7 @@ describe('spending over HTTP', () => {
       expect(own.body).toMatchObject({ available: 65, held: 0 });
     });
 
-    it('404: an unknown one and another brand’s, byte for byte the same', async () => {
+    it('404: an unknown authorization and another brand’s, with the same bytes', async () => {
       const { crest: memberRef } = await person(10);
       const { id } = (await authorize(memberRef, 10)).body;
       const other = 'au_0000000000000000000000000A';
@@ -305,7 +305,7 @@ describe('spending over HTTP', () => {
       }
     });
 
-    it('lets an order name the authorization that paid for it', async () => {
+    it('let an order name the authorization that paid for it', async () => {
       const { crest: memberRef } = await person(10);
       const { id } = (await authorize(memberRef, 10)).body;
       const order = {
@@ -326,12 +326,12 @@ describe('spending over HTTP', () => {
     });
   });
 
-  it('ends with books that balance', async () => {
+  it('end with books that balance', async () => {
     const answer = await rig.asService('GET', '/internal/v1/invariants');
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 
-  it('what comes back of a campaign that was ended ends, whatever was left of it then; a redeemer is told the day alone', async () => {
+  it('points returned to an ended campaign expire, whatever was left of it; the redeemer sees only the day', async () => {
     const spent = [100, 99, 0].map(async (points, n) => {
       const { aurora, crest: memberRef } = await person();
       const body = { externalId: `x-${n}`, memberRef: aurora, points: 100, reason: 'sign_up', campaign: 'spring' };

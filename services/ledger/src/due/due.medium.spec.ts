@@ -12,7 +12,7 @@ import { DueRepository } from './due.repository.js';
 const NOW = '2026-03-02T08:00:00+08:00';
 const LATER = '2027-06-01T08:00:00+08:00';
 
-describe('what is due', () => {
+describe('due work', () => {
   let rig: LedgerUnderTest;
   beforeAll(async () => {
     rig = await ledgerUnderTest(NOW);
@@ -29,7 +29,7 @@ describe('what is due', () => {
       return rig.service.app.get(DueRepository, { strict: false }).count(tx, new Date(now), limit);
     });
 
-  it('is counted kind by kind, up to a limit, and nothing once the sweeps were there', async () => {
+  it('is counted by kind, up to a limit, and is zero after the sweeps', async () => {
     const { memberRef } = rig.member('aurora');
     for (const [externalId, category] of [
       ['D-1', 'drinks'],
@@ -62,7 +62,7 @@ describe('what is due', () => {
     expect(wallet.body).toMatchObject({ available: 0, pending: 0, held: 0, balance: 0 });
   });
 
-  it('is done in the other wallets where it cannot be done in one, which is named and tried again', async () => {
+  it('is done in other wallets when one wallet fails; that wallet is named and retried', async () => {
     const owner = createClient(rig.database.adminUrl, 'due-test');
     await owner.connect();
     try {

@@ -251,11 +251,11 @@ describe('the invariants of the ledger', () => {
     expect(await failing()).toEqual([]);
   });
 
-  it.each(wrongs)('%s sees what nobody else sees', async (check, statements) => {
+  it.each(wrongs)('%s detects what no other check detects', async (check, statements) => {
     expect(await failingAfter(statements())).toEqual([check]);
   });
 
-  it('seals.equal_their_postings sees an edit that leaves all sums as they were', async () => {
+  it('seals.equal_their_postings detects an edit that leaves all sums unchanged', async () => {
     const sealed = `select ledger_seal_v1(1000) as n`;
     // a transaction elsewhere on the server may delay the newest rows for a moment
     while (
@@ -273,7 +273,7 @@ describe('the invariants of the ledger', () => {
     }
   });
 
-  it('are all proved here', async () => {
+  it('are all tested here', async () => {
     const all = await ledgerInvariants(
       async (sql) => (await superuser.query<{ name: string; expected: string; measured: string }>(sql)).rows,
     );

@@ -21,7 +21,7 @@ describe('the copy of crm’s links', () => {
   const wallet = async (memberRef: string): Promise<number> =>
     (await rig.asBrand('aurora', 'GET', `/v1/members/${memberRef}/wallet`)).status;
 
-  it('hears of links by event, and ends them by event', async () => {
+  it('learns of links by event, and ends them by event', async () => {
     const link = { memberRef: randomRef('mb'), brand: 'aurora', walletId: uuidv7(), status: 'active', version: 1n };
     await rig.tellLink(link);
     expect(await wallet(link.memberRef)).toBe(200);
@@ -30,7 +30,7 @@ describe('the copy of crm’s links', () => {
     expect(await wallet(link.memberRef)).toBe(404);
   });
 
-  it('ends them by the tombstone alone, for good', async () => {
+  it('ends them by the tombstone alone, finally', async () => {
     const link = { memberRef: randomRef('mb'), brand: 'aurora', walletId: uuidv7(), status: 'active', version: 1n };
     await rig.tellLink(link);
     expect(await wallet(link.memberRef)).toBe(200);
@@ -45,7 +45,7 @@ describe('the copy of crm’s links', () => {
     await rig.tell(TOPICS.links, randomRef('mb'), MemberLinkChangedSchema, null);
   });
 
-  it('takes nothing older than what it knows', async () => {
+  it('accepts nothing older than what it has', async () => {
     const { memberRef, walletId } = rig.member('aurora');
     expect(await wallet(memberRef)).toBe(200);
     await rig.endLink(memberRef);
@@ -53,7 +53,7 @@ describe('the copy of crm’s links', () => {
     expect(await wallet(memberRef)).toBe(404);
   });
 
-  it('takes nothing older than its copy after it lost what it had in memory', async () => {
+  it('accepts nothing older than its copy, even after its memory was lost', async () => {
     const { memberRef, walletId } = rig.member('aurora');
     await rig.endLink(memberRef);
     const listening = `pid from pg_stat_activity where application_name = 'hezong-listen-member_link' and datname = current_database()`;
@@ -67,14 +67,14 @@ describe('the copy of crm’s links', () => {
     expect(await wallet(memberRef)).toBe(404);
   });
 
-  it('ends a link at once when crm pushes it, also one known from crm alone', async () => {
+  it('ends a link immediately when crm pushes it, even one known only from crm', async () => {
     const { memberRef } = rig.member('aurora');
     expect(await wallet(memberRef)).toBe(200);
     await rig.endLink(memberRef);
     expect(await wallet(memberRef)).toBe(404);
   });
 
-  it('takes pushes from the network alone, and only what is a link', async () => {
+  it('accepts pushes only from the network, and only links', async () => {
     const { memberRef, walletId } = rig.member('aurora');
     const state = { brand: 'aurora', walletId, status: 'active', version: 1, changedAt: '2026-01-01T00:00:00Z' };
     expect((await rig.asBrand('aurora', 'PUT', `/internal/v1/links/${memberRef}`, state)).status).toBe(403);
@@ -83,7 +83,7 @@ describe('the copy of crm’s links', () => {
     );
   });
 
-  it('does the same for another brand’s member as for one that does not exist, every time', async () => {
+  it('does the same work for another brand’s member as for one that does not exist, every time', async () => {
     await rig.brand('birch');
     const told = { memberRef: randomRef('mb'), brand: 'birch', walletId: uuidv7(), status: 'active', version: 1n };
     await rig.tellLink(told);

@@ -57,7 +57,7 @@ function slices(lines: OrderLine[], cuts: number[]): ReturnLine[] {
 }
 
 describe('the rule of returns', () => {
-  it('ends at the same figure in any order and any slicing, and at zero when everything is back', () => {
+  it('ends at the same figure for any order and slicing, and at zero when everything is back', () => {
     fc.assert(
       fc.property(
         bought,
@@ -85,7 +85,7 @@ describe('the rule of returns', () => {
     );
   });
 
-  it('depends on what is left alone, not on the way there', () => {
+  it('depends only on what is left, not on the steps', () => {
     fc.assert(
       fc.property(bought, fc.array(fc.nat(100), { minLength: 1, maxLength: 8 }), ({ stored }, cuts) => {
         const half = slices(stored, cuts).filter((_, index) => index % 2 === 0);
@@ -127,7 +127,7 @@ const multipliers = fc
 describe('the rule of returns with a rank’s bonus', () => {
   const sum = (parts: readonly { points: bigint }[]): bigint => parts.reduce((total, { points }) => total + points, 0n);
 
-  it('holds for base and bonus together and for each issuer: no part ever rises, all end at zero', () => {
+  it('applies to base and bonus together and to each issuer: no part ever rises, all end at zero', () => {
     fc.assert(
       fc.property(
         bought,

@@ -58,7 +58,7 @@ describe('orders over HTTP', () => {
   ];
 
   describe('201', () => {
-    it('answers exactly what the partner API promises', async () => {
+    it('answers exactly as the partner API documents', async () => {
       const answer = await post(order('A-1001'));
       expect(answer.status).toBe(201);
       expect(answer.body).toEqual({
@@ -104,7 +104,7 @@ describe('orders over HTTP', () => {
       expect({ ...real.body, id: null }).toEqual(simulated.body);
     });
 
-    it('takes lines that cost nothing, empty categories and orders that earn nothing', async () => {
+    it('accepts lines that cost nothing, empty categories and orders that earn nothing', async () => {
       const free = { lineId: '2', sku: null, category: '', quantity: 0, net: 0 };
       const answer = await post(order('A-1006', { lines: [line, free] }));
       expect(answer.body.lines).toEqual([
@@ -117,7 +117,7 @@ describe('orders over HTTP', () => {
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([nothing.text, 'true']);
     });
 
-    it('keeps points pending until their day, and shows them so', async () => {
+    it('keeps points pending until their day, and shows them as pending', async () => {
       const other = rig.member('aurora');
       const lines = [{ ...line, category: 'later', net: 1000 }];
       const answer = await post(order('A-1008', { memberRef: other.memberRef, lines }));
@@ -196,7 +196,7 @@ describe('orders over HTTP', () => {
       expect(fault(await post(order('A-bad', over)))).toEqual(expected);
     });
 
-    it('one bound of money, whether a line or all lines exceed it', async () => {
+    it('one limit of money, for a line and for the sum of lines', async () => {
       const half = { ...line, net: 500_000_000_001 };
       const all = await post(order('A-most', { lines: [half, { ...half, lineId: '2' }] }));
       expect([all.status, all.body]).toMatchObject([422, { code: 'amount_out_of_range', limit: 1_000_000_000_000 }]);
@@ -208,7 +208,7 @@ describe('orders over HTTP', () => {
       }
     });
 
-    it('text that is no JSON', async () => {
+    it('text that is not JSON', async () => {
       const answer = await rig.asBrand('aurora', 'POST', '/v1/orders', '{"a":');
       expect([answer.status, answer.body.code]).toEqual([400, 'body_unreadable']);
     });
@@ -227,7 +227,7 @@ describe('orders over HTTP', () => {
       expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
     });
 
-    it('another brand’s member, like one that does not exist', async () => {
+    it('another brand’s member, as if it did not exist', async () => {
       const foreign = await rig.asBrand('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
       const unknown = await rig.asBrand(
         'birch',
@@ -238,7 +238,7 @@ describe('orders over HTTP', () => {
       expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
     });
 
-    it('another brand’s order, like one that does not exist', async () => {
+    it('another brand’s order, as if it did not exist', async () => {
       await post(order('A-2004'));
       const body = {
         externalId: 'r',
@@ -256,7 +256,7 @@ describe('orders over HTTP', () => {
       }
     });
 
-    it('a brand that is suspended, at once', async () => {
+    it('a suspended brand, immediately', async () => {
       await rig.brand('hollow', { status: 'suspended' });
       const { memberRef: theirs } = rig.member('hollow');
       const answer = await rig.asBrand(
@@ -299,7 +299,7 @@ describe('orders over HTTP', () => {
     const send = (id: string, body: Json): Promise<Answer> =>
       rig.asBrand('aurora', 'POST', `/v1/orders/${id}/returns`, body);
 
-    it('201: posts the difference, repeats with the same bytes, ends at zero', async () => {
+    it('201: post the difference, repeat with the same bytes, end at zero', async () => {
       const own = rig.member('aurora');
       const lines = [
         { ...line, quantity: 3, net: 199 },
@@ -331,7 +331,7 @@ describe('orders over HTTP', () => {
       expect(view.body.lines[0].returned).toEqual({ quantity: 3, net: 199 });
     });
 
-    it('of a member who has left, or has another wallet, are taken, as deliveries are, and tell no more of the wallet', async () => {
+    it('of a member who has left or has another wallet are accepted, as are deliveries, without revealing the wallet', async () => {
       const gone = rig.member('aurora');
       const moved = rig.member('aurora');
       for (const { memberRef } of [gone, moved])
@@ -362,14 +362,14 @@ describe('orders over HTTP', () => {
       expect(await refused([{ lineId: '1', quantity: 1, net: 5601 }])).toEqual([422, code, [['/lines/0/net', code]]]);
     });
 
-    it('422: the same key with other content, also when everything is back already', async () => {
+    it('422: the same key with other content, even if everything is already back', async () => {
       await post(order('R-3'));
       await send('R-3', back('ret-4', [{ lineId: '1', quantity: 2, net: 5600 }]));
       const other = await send('R-3', back('ret-4', [{ lineId: '1', quantity: 1, net: 5600 }]));
       expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
     });
 
-    it('422: the Idempotency-Key of another call, also where the return itself would be refused', async () => {
+    it('422: the Idempotency-Key of another call, even if the return itself would be refused', async () => {
       await post(order('R-8'));
       const key = { 'idempotency-key': 'ret-key-8' };
       const all = [{ lineId: '1', quantity: 2, net: 5600 }];
@@ -394,7 +394,7 @@ describe('orders over HTTP', () => {
       expect(wallet.body.available).toBe(2);
     });
 
-    it('hundreds of returns of one order at once take their turns, and a repeat beside them is a repeat', async () => {
+    it('hundreds of parallel returns of one order are done in turn, and a repeat among them is a repeat', async () => {
       const own = rig.member('aurora');
       await post(order('R-5', { memberRef: own.memberRef, lines: [{ ...line, quantity: 300, net: 30_000 }] }));
       const one = (i: number): Promise<Answer> =>
@@ -406,7 +406,7 @@ describe('orders over HTTP', () => {
       expect(wallet.body.available).toBe(100);
     });
 
-    it('takes lines by whatever names the brand gave them', async () => {
+    it('accept any line names of the brand', async () => {
       const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
       const bought = await post(order('R-6', { lines: names.map((lineId) => ({ ...line, lineId })) }));
       expect([bought.status, bought.body.points.earned]).toEqual([201, 224]);
@@ -420,7 +420,7 @@ describe('orders over HTTP', () => {
       }
     });
 
-    it('uses the rules of the order’s own date', async () => {
+    it('use the rules of the order’s own date', async () => {
       await post(order('R-5'));
       await rig.rule('aurora', { earn: { points: 50, per: 1 } });
       const answer = await send('R-5', back('ret-5', [{ lineId: '1', quantity: 1, net: 2800 }]));
@@ -428,7 +428,7 @@ describe('orders over HTTP', () => {
     });
   });
 
-  it('one key for two members at once has one effect; all others hear of a conflict', async () => {
+  it('one key for two members in parallel has one effect; all others get a conflict', async () => {
     const pair = [memberRef, ...Array.from({ length: 3 }, () => rig.member('aurora').memberRef)];
     for (let round = 0; round < 10; round += 1) {
       // half of the rounds share the externalId, the others share the Idempotency-Key
@@ -444,7 +444,7 @@ describe('orders over HTTP', () => {
     }
   });
 
-  it('a return hears of its order’s rules wherever it arrives, also where nobody has heard of them yet', async () => {
+  it('a return uses its order’s rules on every instance, even one that has not received them', async () => {
     const get = <T>(type: new (...needs: never[]) => T): T => rig.service.app.get(type, { strict: false });
     // another process that misses notices of new rules
     const book = new RuleBookService(

@@ -27,7 +27,7 @@ describe('business keys', () => {
   });
   const conflict = { code: 'idempotency_conflict' };
 
-  it('belong to the wallet that used them first, over all wallets', async () => {
+  it('belong to the wallet that used them first, across all wallets', async () => {
     const [mine, other] = strangers();
     const op = anAccrual(mine, 'aurora', [aLot(10)]);
     const first = await ledger.postings.accrue(op);
@@ -42,7 +42,7 @@ describe('business keys', () => {
     );
   });
 
-  it('of two wallets in two lanes and two processes at once have one winner; all others hear of a conflict', async () => {
+  it('used in parallel by two wallets in two lanes and two processes have one winner; all others get a conflict', async () => {
     const second = ledger.process(1);
     for (let round = 0; round < 25; round += 1) {
       const [mine, other] = strangers();
@@ -60,7 +60,7 @@ describe('business keys', () => {
     await second.onApplicationShutdown();
   });
 
-  it('do not make batches that share several of them wait for each other in a circle', async () => {
+  it('do not make batches that share several of them deadlock', async () => {
     const second = ledger.process(1);
     const before = await ledger.value<bigint>(
       'select deadlocks from pg_stat_database where datname = current_database()',
@@ -81,7 +81,7 @@ describe('business keys', () => {
     );
   });
 
-  it('stay free where nothing was done under them', async () => {
+  it('stay free if nothing was done under them', async () => {
     const wallet = uuidv7();
     const hold = anAuthorization(wallet, 'crest', 5);
     const missing = { ...hold, authorizationId: uuidv7For(wallet), points: null, final: true };
@@ -94,7 +94,7 @@ describe('business keys', () => {
     expect(await ledger.postings.accrue(order)).toMatchObject({ verdict: 'created', replayed: false });
   });
 
-  it('of one kind say nothing about another', async () => {
+  it('of one kind do not affect another kind', async () => {
     const wallet = uuidv7();
     const order = anAccrual(wallet, 'aurora', [aLot(50)]);
     await ledger.postings.accrue(order);

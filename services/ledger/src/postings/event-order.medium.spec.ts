@@ -60,7 +60,7 @@ describe('events of a wallet', () => {
     return client;
   };
 
-  it('keep their order though an older transaction comes to the wallet later', async () => {
+  it('keep their order when an older transaction reaches the wallet later', async () => {
     const [busy, wallet] = [uuidv7(), uuidv7()];
     for (const id of [busy, wallet])
       await ledger.postings.accrue(anAccrual(id, 'aurora', [aLot(5, { availableFrom: day(3) })]));
@@ -86,7 +86,7 @@ describe('events of a wallet', () => {
     expect(await versionsOf(events, wallet)).toEqual([1, 2, 3]);
   });
 
-  it('begin with the order before its returns, one that earned nothing too', async () => {
+  it('have the order before its returns, even if the order earned nothing', async () => {
     const wallet = uuidv7();
     const bought = { lines: [], authorizationId: null };
     const bare = { ...anAccrual(wallet, 'aurora', []), result: bought };
@@ -114,7 +114,7 @@ describe('events of a wallet', () => {
     expect(BigInt(end.seq)).toBe(last);
   });
 
-  it('go on in another cluster, where transaction ids begin anew', async () => {
+  it('continue in another cluster, where transaction ids begin anew', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
     const source = new PostingEventsSource();
@@ -150,7 +150,7 @@ describe('events of a wallet', () => {
     expect(BigInt(end.xid)).toBeLessThan(BigInt(moved.xid));
   });
 
-  it('tell the wallet’s state at any version by one look-up', async () => {
+  it('give the wallet’s state at any version by one look-up', async () => {
     const wallet = uuidv7();
     const order = anAccrual(wallet, 'aurora', [aLot(50), aLot(20, { availableFrom: day(1) })]);
     const hold = anAuthorization(wallet, 'crest', 40);

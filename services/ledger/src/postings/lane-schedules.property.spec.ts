@@ -146,6 +146,6 @@ async function schedule(seed: number): Promise<void> {
   expect([...lanes, slow].map(({ depth }) => depth)).toEqual([0, 0, 0]);
 }
 
-it('answers everybody, does everything once, and calls nothing undone that was done, in whatever order answers come or get lost', async () => {
+it('answers every caller, does everything once, and never reports a done item as not done, whatever the order or loss of answers', async () => {
   await fc.assert(fc.asyncProperty(fc.integer(), schedule), { numRuns: 100 });
 }, 60_000);

@@ -122,7 +122,7 @@ describe('a lane', () => {
     for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  it('has no wallet of a batch twice, on neither side of what is about two', async () => {
+  it('has no wallet twice in a batch, on either side of a transfer', async () => {
     db.hold = true;
     const first = put('a');
     await turn();
@@ -135,7 +135,7 @@ describe('a lane', () => {
     expect(db.batches.map(({ keys }) => keys)).toEqual([['a'], ['1', '4'], ['2'], ['3']]);
   });
 
-  it('sends at once when free, and everything that came meanwhile as one batch', async () => {
+  it('sends immediately when free, and everything that came meanwhile as one batch', async () => {
     db.hold = true;
     const first = put('a');
     await turn();
@@ -148,7 +148,7 @@ describe('a lane', () => {
     expect(commits).toBe(2);
   });
 
-  it('answers nobody before the batch is committed', async () => {
+  it('answers no caller before the batch is committed', async () => {
     db.hold = true;
     let answered = false;
     const one = put('a').then(() => (answered = true));
@@ -158,7 +158,7 @@ describe('a lane', () => {
     await one;
   });
 
-  it('never puts a wallet, a key or two kinds into one batch, and keeps the order of the rest', async () => {
+  it('never puts a wallet twice, a key twice or two kinds into one batch, and keeps the order of the rest', async () => {
     await Promise.all([
       put('a'),
       put('b', { walletId: 'a' }),
@@ -175,12 +175,12 @@ describe('a lane', () => {
     ]);
   });
 
-  it('sends at most 200 items at once', async () => {
+  it('sends at most 200 items together', async () => {
     await Promise.all(Array.from({ length: 250 }, (_, n) => put(`k${n}`)));
     expect(db.batches.map((batch) => batch.keys.length)).toEqual([200, 50]);
   });
 
-  it('refuses what does not fit into the queue', async () => {
+  it('refuses items that do not fit into the queue', async () => {
     db.hold = true;
     const all = Array.from({ length: 302 }, (_, n) => codeOf(put(`k${n}`)));
     await turn();
@@ -190,7 +190,7 @@ describe('a lane', () => {
     expect(codes.filter((code) => code === 'done')).toHaveLength(300);
   });
 
-  it('drops what waited beyond its deadline, and never sends it', async () => {
+  it('drops items that waited beyond their deadline, and never sends them', async () => {
     db.hold = true;
     const first = put('a');
     await turn();
@@ -202,7 +202,7 @@ describe('a lane', () => {
     expect(db.batches.flatMap((batch) => batch.keys)).toEqual(['a']);
   });
 
-  it('repeats a failed batch item by item, so that one poisoned item fails alone', async () => {
+  it('repeats a failed batch item by item, so that a poisoned item fails alone', async () => {
     db.failures.push((keys) => (keys.includes('poison') ? failing('22003') : null));
     const codes = await Promise.all([codeOf(put('a')), codeOf(put('poison')), codeOf(put('b'))]);
     expect(codes[0]).toBe('done');
@@ -211,7 +211,7 @@ describe('a lane', () => {
     expect(db.batches.map((batch) => batch.keys)).toEqual([['a', 'poison', 'b'], ['a'], ['poison'], ['b']]);
   });
 
-  it.each(['40001', '40P01'])('tries again after %s, with a pause that grows', async (state) => {
+  it.each(['40001', '40P01'])('retries after %s, with growing pauses', async (state) => {
     let times = 2;
     db.failures.push(() => (times-- > 0 ? failing(state) : null));
     expect(await codeOf(put('a'))).toBe('done');
@@ -219,7 +219,7 @@ describe('a lane', () => {
     expect(slept).toBe(15 + 30);
   });
 
-  it('puts a locked wallet aside at the first time-out, with what comes for it later, and takes both in order once it is free', async () => {
+  it('sets a locked wallet aside at the first time-out, with later items for it, and sends all in order once it is free', async () => {
     db.held.add('x');
     db.failures.push((keys) => (keys.some((key) => key.startsWith('x')) && db.held.has('x') ? failing('55P03') : null));
     const stuck = put('x1', { walletId: 'x' });
@@ -238,7 +238,7 @@ describe('a lane', () => {
     expect(lane.depth).toBe(0);
   });
 
-  it('refuses what is for a locked wallet at the caller’s deadline, and says that nothing was done', async () => {
+  it('refuses items for a locked wallet at the caller’s deadline, and reports that nothing was done', async () => {
     db.held.add('x');
     db.failures.push((keys) => (keys.includes('x') ? failing('55P03') : null));
     expect(await codeOf(put('x', { deadline: 1_700 }))).toBe('unavailable');
@@ -247,14 +247,14 @@ describe('a lane', () => {
     expect(db.looks).toBeLessThan(10);
   });
 
-  it('goes item by item where the lock was none of a wallet', async () => {
+  it('goes item by item if the lock was not that of a wallet', async () => {
     let times = 1;
     db.failures.push(() => (times-- > 0 ? failing('55P03') : null));
     await Promise.all([put('a'), put('b')]);
     expect(db.batches.map(({ keys }) => keys)).toEqual([['a', 'b'], ['a'], ['b']]);
   });
 
-  it('leaves a large wallet that takes too long to the lane of those, with all that comes for it, and does the rest again', async () => {
+  it('moves a large wallet that takes too long to the lane for large wallets, with all later items for it, and repeats the rest', async () => {
     db.many.add('x');
     db.failures.push((keys) => (keys.some((key) => key.startsWith('x')) ? failing('57014') : null));
     slow.hold = true;
@@ -273,7 +273,7 @@ describe('a lane', () => {
     expect(slow.batches.map(({ keys }) => keys)).toEqual([['x1'], ['x2']]);
   });
 
-  it('knows a large wallet by a batch that took long, though not too long', async () => {
+  it('recognises a large wallet by a batch that took long, though not too long', async () => {
     db.many.add('x');
     db.failures.push(() => {
       time += 251;
@@ -284,7 +284,7 @@ describe('a lane', () => {
     expect([db, slow].map(({ batches }) => batches.map(({ keys }) => keys))).toEqual([[['x1']], [['x2']]]);
   });
 
-  it('takes its time, once, for a batch that took too long without a large wallet', async () => {
+  it('allows more time, once, for a batch that took too long without a large wallet', async () => {
     db.failures.push((keys) => (keys.includes('poison') ? failing('57014') : null));
     expect(await Promise.all([codeOf(put('a')), codeOf(put('poison'))])).toEqual(['done', 'unavailable']);
     expect(db.patient).toEqual([['a', 'poison'], ['a'], ['poison']]);
@@ -292,13 +292,13 @@ describe('a lane', () => {
     expect(slow.batches).toEqual([]);
   });
 
-  it('gives up after three repeats and says that nothing was done', async () => {
+  it('gives up after three repeats and reports that nothing was done', async () => {
     db.failures.push(() => failing('40P01'));
     expect(await codeOf(put('a'))).toBe('unavailable');
     expect(db.batches).toHaveLength(4);
   });
 
-  it('says unavailable when nothing was sent and outcome_unknown when it was', async () => {
+  it('reports unavailable if nothing was sent and outcome_unknown if something was', async () => {
     db.failures.push((keys) => (keys.includes('x') ? new NoConnection() : new LostConnection()));
     expect(await codeOf(put('x'))).toBe('unavailable');
     expect(await codeOf(put('y'))).toBe('outcome_unknown');

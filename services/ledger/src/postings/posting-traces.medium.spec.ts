@@ -16,7 +16,7 @@ describe('traces', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  it('go on with the events of those calls whose callers record them, in one batch with others', async () => {
+  it('continue in the events of calls whose callers record them, in one batch with others', async () => {
     const recorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', undefined);
     const unrecorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00', undefined);
     const accrue = (wallet: string, lots = [aLot(10)]): Promise<unknown> =>

@@ -25,7 +25,7 @@ describe('postings', () => {
   }, 120_000);
   afterAll(() => ledger.close());
 
-  it('answers a repeat with the first answer, and refuses the key for anything else', async () => {
+  it('answer a repeat with the first answer, and refuse the key for anything else', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(100)]);
     const first = await ledger.postings.accrue(op);
     expect(first).toMatchObject({
@@ -41,7 +41,7 @@ describe('postings', () => {
     });
   });
 
-  it('keeps a decline: the same key gets it again although there are points by now', async () => {
+  it('keep a decline: the same key gets it again although points have come since', async () => {
     const wallet = uuidv7();
     const hold = anAuthorization(wallet, 'crest', 50);
     const declined = await ledger.postings.authorize(hold);
@@ -50,7 +50,7 @@ describe('postings', () => {
     expect(await ledger.postings.authorize(hold)).toEqual({ ...declined, replayed: true });
   });
 
-  it('knows an Idempotency-Key, and refuses it for another call', async () => {
+  it('recognise an Idempotency-Key, and refuse it for another call', async () => {
     const op = { ...anAccrual(uuidv7(), 'aurora', [aLot(5)]), transportKey: uuidv7() };
     const first = await ledger.postings.accrue(op);
     expect(await ledger.postings.accrue(op)).toEqual({ ...first, replayed: true });
@@ -63,7 +63,7 @@ describe('postings', () => {
     });
   });
 
-  it('gives one effect to one key however many callers send it at once', async () => {
+  it('give one key one effect, however many callers send it in parallel', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(11)]);
     const second = ledger.process(1);
     const outcomes = await Promise.all(
@@ -74,7 +74,7 @@ describe('postings', () => {
     await second.onApplicationShutdown();
   });
 
-  it('never overspends: 200 captures at once against one wallet, from two processes', async () => {
+  it('never overspend: 200 parallel captures against one wallet, from two processes', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(300), aLot(700, { expiresAt: day(10) })]));
     const hold = anAuthorization(wallet, 'crest', 600);
@@ -97,7 +97,7 @@ describe('postings', () => {
     await second.onApplicationShutdown();
   });
 
-  it('has one winner when a capture, a void and a second capture race for one hold', async () => {
+  it('have one winner when a capture, a void and a second capture race for one hold', async () => {
     for (let round = 0; round < 20; round += 1) {
       const wallet = uuidv7();
       await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
@@ -112,7 +112,7 @@ describe('postings', () => {
     }
   });
 
-  it('opens many new brands at once, from two processes, without one deadlock', async () => {
+  it('open many new brands in parallel, from two processes, without a deadlock', async () => {
     const second = ledger.process(1);
     const brands = Array.from({ length: 60 }, (_, n) => `new-${(n * 37) % 60}`);
     await Promise.all(
@@ -128,7 +128,7 @@ describe('postings', () => {
     expect(Number(await ledger.value(`select count(*) from brand_account where owner like 'new-%'`))).toBe(180);
   });
 
-  it('lets one authorization use a quote', async () => {
+  it('let only one authorization use a quote', async () => {
     const wallet = uuidv7();
     const quoteId = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]));
@@ -138,7 +138,7 @@ describe('postings', () => {
     expect(outcomes.map((outcome) => outcome.code).sort()).toEqual(['quote_used', null].sort());
   });
 
-  it('refuses amounts that are no points, and a wallet beyond 2^53 − 1', async () => {
+  it('refuse amounts that are not points, and a wallet beyond 2^53 − 1', async () => {
     const wallet = uuidv7();
     const most = BigInt(Number.MAX_SAFE_INTEGER);
     await expect(
@@ -150,20 +150,20 @@ describe('postings', () => {
     expect(more).toMatchObject({ verdict: 'declined', code: 'wallet_limit_exceeded', limit: 0n });
   });
 
-  it('does not find a hold of another wallet', async () => {
+  it('do not find a hold of another wallet', async () => {
     const hold = anAuthorization(uuidv7(), 'crest', 1);
     await expect(ledger.postings.capture(aCapture(hold, 1))).rejects.toMatchObject({ code: 'not_found' });
     await expect(ledger.postings.returnRedemption(aGiveBack(hold, 1))).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('keeps the times of a wallet in order although clocks differ', async () => {
+  it('keep the times of a wallet in order although clocks differ', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)], day(2)));
     const earlier = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)], day(1)));
     expect(earlier.postedAt).toEqual(day(2));
   });
 
-  it('publishes each posting once, in the order of its wallet, with the lots it moved', async () => {
+  it('are each published once, in the order of their wallet, with the lots they moved', async () => {
     const wallet = uuidv7();
     const lots = [aLot(30, { expiresAt: day(5) }), aLot(70), aLot(9, { availableFrom: day(3) })];
     const order = anAccrual(wallet, 'aurora', lots);
@@ -234,7 +234,7 @@ describe('postings', () => {
       await client.end();
     });
 
-    it('sees no rows of brands without saying whose', async () => {
+    it('sees no brand’s rows without naming the brand', async () => {
       const client = new pg.Client({ connectionString: ledger.db.databaseUrl });
       await client.connect();
       for (const table of ['posting', 'operation', 'hold', 'purchase']) {
@@ -247,7 +247,7 @@ describe('postings', () => {
   });
 
   it.each(['posting', 'allocation', 'operation', 'claim'])(
-    'lets nobody change or remove a row of %s, the owner included',
+    'like the owner, cannot change or remove a row of %s',
     async (table) => {
       await expect(ledger.owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' });
       await expect(ledger.owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' });
@@ -258,7 +258,7 @@ describe('postings', () => {
     },
   );
 
-  it('refuses legs that do not sum to zero', async () => {
+  it('cannot post legs that do not sum to zero', async () => {
     const unbalanced = (legs: string, values: string): string => `
       insert into posting (cell, epoch, xid, wallet_id, wallet_version, id, kind, brand, points, occurred_at, posted_at, balance_after,
         held_after, pending_after, debt_after, ${legs})

@@ -24,7 +24,7 @@ describe('the ledger core against a model', () => {
     await ledger.close();
   });
 
-  it('answers and keeps the books as the model does, whatever is asked in whatever order', async () => {
+  it('answers and keeps the books as the model does, for any calls in any order', async () => {
     const step = fc.oneof(
       { weight: 32, arbitrary: ask },
       { weight: 2, arbitrary: deliver },
@@ -71,7 +71,7 @@ describe('the ledger core against a model', () => {
     );
   }, 150_000);
 
-  it('does what is asked at once as if it had been asked in the order of its postings', async () => {
+  it('does parallel calls as if they had come in the order of their postings', async () => {
     const round = fc.record({
       days: fc.integer({ min: 0, max: 3 }),
       asks: fc.array(ask, { minLength: 2, maxLength: 10 }),

@@ -5,7 +5,7 @@ import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { AnswersArchiveService } from './answers-archive.service.js';
 
-describe('answers that are old', () => {
+describe('old answers', () => {
   let ledger: LedgerUnderTest;
   let memberRef: string;
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('answers that are old', () => {
     return [row?.operation ?? -1, row?.archive ?? -1];
   };
 
-  it('go to the archive after 90 days, and a repeat hears the same bytes', async () => {
+  it('are archived after 90 days, and a repeat gets the same bytes', async () => {
     const archive = ledger.service.app.get(AnswersArchiveService, { strict: false });
     const hold = { externalId: 'a', memberRef, points: 60, ttlSeconds: 900 };
     const { body } = await ledger.asBrand('crest', 'POST', '/v1/authorizations', hold);
@@ -69,7 +69,7 @@ describe('answers that are old', () => {
     expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 
-  it('and quotes and traces that have served go, as many as there are, in one run', async () => {
+  it('are removed together with used quotes and traces, however many, in one run', async () => {
     const owner = createClient(ledger.database.adminUrl, 'archive-test');
     await owner.connect();
     try {
@@ -127,7 +127,7 @@ describe('answers that are old', () => {
     ],
   ];
 
-  it.each(KEPT)('a row of %s goes when its time is over, and not before', async (table, name, days, row) => {
+  it.each(KEPT)('a row of %s is removed when its time is over, and not before', async (table, name, days, row) => {
     const owner = createClient(ledger.database.adminUrl, 'rows');
     await owner.connect();
     try {

@@ -39,7 +39,7 @@ describe('earning rules over HTTP', () => {
     ...(answer.body.errors as Json[]).map((error) => [error['pointer'], error['code']]),
   ];
 
-  it('201: exactly what was asked, with id and version; in force at once', async () => {
+  it('201: exactly the given rule, with id and version; in force immediately', async () => {
     expect((await earns())['points']).toEqual({ earned: 0, pending: 0, availableAt: null });
     const asked = anEarningRule('aurora', {
       match: { stores: [], categories: [], excludeCategories: ['gift-card'], tiers: [] },
@@ -59,7 +59,7 @@ describe('earning rules over HTTP', () => {
     expect((await rig.asOperator('GET', `${path}/${answer.body.id as string}`)).body).toEqual(answer.body);
   });
 
-  it('gives versions by name; the same content is the same version', async () => {
+  it('have versions by name; the same content is the same version', async () => {
     const double = { earn: { points: 2, per: 100 }, validFrom: '2026-03-01T00:00:00+08:00' };
     const second = await rig.rule('aurora', double);
     expect(second.body.version).toBe(2);
@@ -70,7 +70,7 @@ describe('earning rules over HTTP', () => {
     expect(await earns({ occurredAt: '2026-02-28T08:00:00+08:00' })).toMatchObject({ points: { earned: 10 } });
   });
 
-  it('takes an Idempotency-Key', async () => {
+  it('accept an Idempotency-Key', async () => {
     const body = anEarningRule('aurora', { name: 'keyed', match: { categories: ['tea'] } });
     const key = { 'idempotency-key': 'rule-1' };
     const first = await rig.asOperator('POST', path, body, key);
@@ -80,18 +80,18 @@ describe('earning rules over HTTP', () => {
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
   });
 
-  it('keeps a rule for tiers without ever using it while no tier is known', async () => {
+  it('store a rule for tiers, which is not used while no tier is known', async () => {
     const stored = await rig.rule('aurora', { name: 'gold', match: { tiers: ['gold'] }, priority: 99 });
     expect([stored.status, stored.body.match.tiers, stored.body.priority]).toEqual([201, ['gold'], 99]);
     expect((await earns())['trace']).toEqual(['base v2: 2 per 100 on 1000 = 20']);
   });
 
-  it('prefers the rule that names the store, in every instance that has cached the others', async () => {
+  it('prefer the rule that names the store, on every instance that has cached the others', async () => {
     await rig.rule('aurora', { name: 'harbour', match: { stores: ['A-001'] }, earn: { points: 5, per: 100 } });
     expect((await earns({ storeRef: 'A-001' }))['trace']).toEqual(['harbour v1: 5 per 100 on 1000 = 50']);
   });
 
-  it('tries a rule out without storing it', async () => {
+  it('try a rule out without storing it', async () => {
     const sampleOrder = {
       occurredAt: '2026-03-02T08:00:00+08:00',
       lines: [{ lineId: '1', category: 'drinks', net: 999 }],
@@ -113,7 +113,7 @@ describe('earning rules over HTTP', () => {
     expect(pointers(await rig.asOperator('POST', path, body))).toEqual([422, ['/sampleOrder', 'not_allowed']]);
   });
 
-  it('lists versions by page', async () => {
+  it('are listed by page', async () => {
     const first = await rig.asOperator('GET', `${path}?brand=aurora&name=base&limit=1`);
     expect(first.body).toMatchObject({ data: [{ name: 'base', version: 1 }], page: { more: true } });
     const next = await rig.asOperator(
@@ -149,7 +149,7 @@ describe('earning rules over HTTP', () => {
     expect(pointers(await rig.rule('aurora', { name: 'wrong', ...over }))).toEqual([422, expected]);
   });
 
-  it('403: is the operator’s alone', async () => {
+  it('403: are for the operator only', async () => {
     const answer = await rig.asBrand('aurora', 'POST', path, anEarningRule('aurora'));
     expect([answer.status, answer.body.code]).toEqual([403, 'scope_missing']);
   });

@@ -44,7 +44,7 @@ describe('what an order earns', () => {
     expect(earning.lines.map(({ points }) => points)).toEqual([1n, 1n, 1n]);
   });
 
-  it('gives nothing for lines that cost nothing and lines no rule takes', () => {
+  it('gives nothing for lines that cost nothing and lines that no rule covers', () => {
     const earning = evaluate(
       [rule({ match: matching({ excludeCategories: ['gift-card'] }), rounding: 'ceil' })],
       order([line('1', 0n), line('2', 5000n, 'gift-card')]),
@@ -69,7 +69,7 @@ describe('what an order earns', () => {
   });
 });
 
-describe('which rule takes a line', () => {
+describe('which rule applies to a line', () => {
   const general = rule();
   const byTier = rule({ id: 'er_tier', name: 'tier', match: matching({ tiers: ['gold'] }), priority: 9 });
   const byCategory = rule({ id: 'er_cat', name: 'category', match: matching({ categories: ['drinks'] }) });
@@ -85,7 +85,7 @@ describe('which rule takes a line', () => {
     expect(winner(all.slice(0, 2), { store: 'A-001' })).toBe('er_base');
   });
 
-  it('never takes a line by tier while the tier is not known', () => {
+  it('never applies a rule for a tier while the tier is not known', () => {
     expect(winner([byTier])).toBeNull();
   });
 
@@ -96,7 +96,7 @@ describe('which rule takes a line', () => {
     expect(winner([general, late])).toBe('er_late');
   });
 
-  it('uses the version of a name that began last, even where it matches less', () => {
+  it('uses the version of a name that began last, even if it matches less', () => {
     const second = rule({
       id: 'er_base2',
       version: 2,
@@ -107,12 +107,12 @@ describe('which rule takes a line', () => {
     expect(winner([general, second], { occurredAt: new Date('2026-02-28T00:00:00Z') })).toBe('er_base');
   });
 
-  it('lets the later version win between equals', () => {
+  it('lets the later version win among equals', () => {
     expect(winner([rule({ id: 'er_2', version: 2 }), general])).toBe('er_2');
     expect(winner([general, rule({ id: 'er_2', version: 2 })])).toBe('er_2');
   });
 
-  it('is half open in time', () => {
+  it('uses half-open intervals', () => {
     const ended = rule({ validTo: march });
     expect(winner([ended])).toBeNull();
     expect(winner([ended], { occurredAt: new Date(march.getTime() - 1) })).toBe('er_base');

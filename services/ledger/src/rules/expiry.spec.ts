@@ -16,7 +16,7 @@ describe('when points expire', () => {
     expect(iso(expiryOf({ kind: 'rolling', months, roundTo }, new Date(earned), shanghai))).toBe(end);
   });
 
-  it('ends a fixed date with its day and knows points that never expire', () => {
+  it('ends a fixed date with its day and supports points that never expire', () => {
     for (const at of ['2026-12-30T16:00:00Z', '2026-12-31T07:31:00Z', '2026-12-31T15:59:59Z']) {
       const fixed = { kind: 'fixed', at: new Date(at) } as const;
       expect(iso(expiryOf(fixed, new Date(0), shanghai))).toBe('2026-12-31T15:59:59.000Z');
@@ -33,7 +33,7 @@ describe('when points expire', () => {
 });
 
 describe('when points can be spent', () => {
-  it('is at once, or whole local days later', () => {
+  it('is immediately, or whole local days later', () => {
     const earned = new Date('2026-03-28T12:00:00Z');
     expect(availableFrom(0, earned, shanghai)).toBeNull();
     expect(iso(availableFrom(7, earned, shanghai))).toBe('2026-04-04T12:00:00.000Z');

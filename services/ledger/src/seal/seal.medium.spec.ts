@@ -87,7 +87,7 @@ describe('the audit chains', () => {
     return found;
   };
 
-  it('seal every committed posting once, each cell’s in a chain of its own', async () => {
+  it('seal every committed posting once, those of each cell in one chain', async () => {
     for (let i = 0; i < 5; i += 1) await work();
     await sealAll(4);
     await work();
@@ -104,7 +104,7 @@ describe('the audit chains', () => {
     expect(await faults(1)).toEqual([]);
   });
 
-  it('name the posting in whose row, legs, movements, lots or order something was changed', async () => {
+  it('name the posting whose row, legs, movements, lots or order were changed', async () => {
     const fault = 'the posting, its movements or its lots were changed';
     const accrual = await victim('accrual');
     const capture = await victim('capture');
@@ -153,7 +153,7 @@ describe('the audit chains', () => {
     });
   });
 
-  it('do not mind what postings do to a lot later', async () => {
+  it('are not affected by later changes of a lot', async () => {
     const wallet = uuidv7();
     const pending = anAccrual(wallet, 'aurora', [aLot(9, { availableFrom: day(1) })]);
     await ledger.postings.accrue(pending);
@@ -173,7 +173,7 @@ describe('the audit chains', () => {
     expect(await faults()).toEqual([]);
   });
 
-  it('notice a posting put in between, and blocks that were changed or removed', async () => {
+  it('detect an inserted posting, and changed or removed blocks', async () => {
     const { cell } = await victim('accrual');
     const smuggled = `insert into posting (cell, epoch, xid, seq, wallet_id, wallet_version, id, kind, brand, points, spendable, pending,
         brand_account, brand_points, balance_after, held_after, pending_after, debt_after, occurred_at, posted_at)

@@ -20,7 +20,7 @@ describe('the bonus of a rank', () => {
     expect(bonusTrace(gold, 56n, 14n)).toBe('tier gold ×1.25 on 56 = 14');
   });
 
-  it('is kept as the least bonus of any sum from what is left up to what was bought', () => {
+  it('is kept as the least bonus of any sum between what is left and what was bought', () => {
     fc.assert(
       fc.property(terms, multiplier, fc.nat(2_000), fc.nat(2_000), (rule, times, a, b) => {
         const [left, bought] = [BigInt(Math.min(a, b)), BigInt(Math.max(a, b))];

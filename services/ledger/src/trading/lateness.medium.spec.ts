@@ -45,7 +45,7 @@ describe('how late something may be reported', () => {
     expect(verdict(tried)).toEqual(TOO_EARLY);
   });
 
-  it('is what the contract says; null takes everything since its beginning', async () => {
+  it('is set by the contract; null accepts everything since its beginning', async () => {
     await rig.brand('birch', { contract: { latenessDays: null } });
     await rig.rule('birch');
     await rig.brand('crest', { contract: { latenessDays: 2 } });
@@ -59,7 +59,7 @@ describe('how late something may be reported', () => {
     ]);
   });
 
-  it('is that of its order for a return and a delivery, which never come before it', async () => {
+  it('for a return and a delivery is that of its order, and neither precedes the order', async () => {
     expect((await order('R-1', MONTH_AGO)).status).toBe(201);
     const back = (externalId: string, occurredAt: string): Promise<Answer> =>
       rig.asBrand('aurora', 'POST', '/v1/orders/R-1/returns', {
@@ -87,7 +87,7 @@ describe('how late something may be reported', () => {
     expect(verdict(await delivered('R-5', '2026-03-01T07:55:00+08:00'))).toEqual([201]);
   });
 
-  it('is that of its authorization for a capture and for points given back', async () => {
+  it('for a capture and a return of redeemed points is that of the authorization', async () => {
     expect((await order('C-1', MONTH_AGO)).status).toBe(201);
     const { body } = await rig.asBrand('aurora', 'POST', '/v1/authorizations', {
       externalId: 'C-2',
@@ -104,7 +104,7 @@ describe('how late something may be reported', () => {
     expect(verdict(await post('returns', 'C-6', NOW, { points: 5 }))).toEqual([201]);
   });
 
-  it('changes nothing about the answer to a repeat', async () => {
+  it('does not change the answer to a repeat', async () => {
     const first = await order('L-1', MONTH_AGO);
     await rig.at('2026-05-31T08:00:00+08:00');
     const again = await order('L-1', MONTH_AGO);

@@ -7,7 +7,7 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import { entryPoints, entryPostedAt, entryTrace } from './entry.js';
+import { entryPlace, entryPoints, entryPostedAt, entryTrace, versionAt } from './entry.js';
 import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallet.answers.js';
 import { WalletReaderService } from './wallet-reader.service.js';
 import { WalletRepository } from './wallet.repository.js';
@@ -60,11 +60,11 @@ export class WalletViewsService {
   async entries(brand: string, memberRef: string, ask: PageAsk): Promise<Page<EntryView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     await this.doDue(walletId);
-    const before = await this.position(brand, walletId, ask.after);
+    const before = this.position(brand, walletId, ask.after);
     const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
       this.repository.entries(tx, walletId, brand, before, ask.limit + 1),
     );
-    const page = pageOf(rows, ask.limit, (row) => [this.ids.out('po', row.id)]);
+    const page = pageOf(rows, ask.limit, (row) => [this.ids.out('po', entryPlace(brand, walletId, row.walletVersion))]);
     return { ...page, data: page.data.map((row) => this.entryView(row)) };
   }
 
@@ -103,14 +103,10 @@ export class WalletViewsService {
     await this.reader.numbers(walletId);
   }
 
-  /** The cursor is the brand's own last entry, because positions in the wallet would reveal activity at other brands. */
-  private async position(brand: string, walletId: string, after: string | undefined): Promise<bigint | null> {
+  private position(brand: string, walletId: string, after: string | undefined): bigint | null {
     if (after === undefined) return null;
-    const id = this.ids.in('po', String(decodeCursor(after, 1)[0])) ?? fail('cursor_invalid');
-    const version = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.repository.versionOf(tx, walletId, id),
-    );
-    return version ?? fail('cursor_invalid');
+    const place = this.ids.in('po', String(decodeCursor(after, 1)[0])) ?? fail('cursor_invalid');
+    return versionAt(brand, walletId, place) ?? fail('cursor_invalid');
   }
 
   private entryView(row: StoredEntry): EntryView {

@@ -4,7 +4,7 @@ import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
-describe('wallets, grants and what time makes due', () => {
+describe('wallets, grants and due work', () => {
   let rig: LedgerUnderTest;
   let count = 0;
 
@@ -49,7 +49,7 @@ describe('wallets, grants and what time makes due', () => {
 
   describe('grants', () => {
     it.each(['purchase', 'tier_bonus', 'referral_rebate', 'earnings_conversion', 'debt', 'debt_write_off'])(
-      'may not say that the network gave them: %s',
+      'cannot claim to come from the network: %s',
       async (reason) => {
         const { body } = await grant(person().aurora, 5, { reason });
         expect([body.code, body.errors]).toMatchObject([
@@ -59,7 +59,7 @@ describe('wallets, grants and what time makes due', () => {
       },
     );
 
-    it('201: exactly what the partner API promises, and the same again', async () => {
+    it('201: exactly as the partner API documents, and the same again', async () => {
       const { aurora } = person();
       const body = {
         externalId: 'A-G-1',
@@ -78,7 +78,7 @@ describe('wallets, grants and what time makes due', () => {
       expect(verdict(other)).toEqual([422, 'idempotency_conflict']);
     });
 
-    it('refuses what cannot be given', async () => {
+    it('refuse what cannot be given', async () => {
       const { aurora, birch } = person();
       for (const points of [0, -5, 1.5, 2 ** 53, '5']) {
         const answer = await grant(aurora, points as number);
@@ -145,7 +145,7 @@ describe('wallets, grants and what time makes due', () => {
       expect(verdict(stolen)).toEqual([400, 'cursor_invalid']);
     });
 
-    it('404: unknown, foreign and ended members alike', async () => {
+    it('404: unknown, foreign and ended members get the same answer', async () => {
       const { aurora, birch } = person();
       await order('aurora', aurora, 10);
       await rig.endLink(aurora);
@@ -162,7 +162,7 @@ describe('wallets, grants and what time makes due', () => {
       expect(verdict(await order('aurora', aurora, 10))).toEqual([404, 'not_found']);
     });
 
-    it('asks crm once for a member it has not heard of', async () => {
+    it('asks crm once for an unknown member', async () => {
       const { aurora } = person();
       await get('aurora', `/v1/members/${aurora}/wallet`);
       await get('aurora', `/v1/members/${aurora}/wallet`);
@@ -170,7 +170,7 @@ describe('wallets, grants and what time makes due', () => {
     });
   });
 
-  describe('what time makes due', () => {
+  describe('due work', () => {
     it('releases pending points, lets lots expire and lists what expires when', async () => {
       const { aurora, birch } = person();
       await order('birch', birch, 70);
@@ -208,7 +208,7 @@ describe('wallets, grants and what time makes due', () => {
       ]);
     });
 
-    it('spends what was pending as soon as the clock has been set', async () => {
+    it('lets pending points be spent as soon as the clock has been set', async () => {
       const { birch } = person();
       await order('birch', birch, 100);
       await rig.at(new Date(rig.clock.now().getTime() + 7 * 86_400_000).toISOString());
@@ -220,7 +220,7 @@ describe('wallets, grants and what time makes due', () => {
       expect(held.status).toBe(201);
     });
 
-    it('tells all brands of a member an end by the day, whatever the time it was given by', async () => {
+    it('shows all brands of a member an expiry by its day, whatever time was given', async () => {
       const { aurora, birch } = person();
       const end = new Date(rig.clock.now().getTime() + 3 * 86_400_000 + 4_567_000);
       expect((await grant(aurora, 40, { expiresAt: end.toISOString() })).status).toBe(201);
@@ -255,7 +255,7 @@ describe('wallets, grants and what time makes due', () => {
     });
   });
 
-  it('hands its postings on: nothing is left behind', async () => {
+  it('publishes its postings: none is left', async () => {
     for (let left = 100; ; left -= 1) {
       const backlog = (await rig.asService('GET', '/internal/v1/backlog')).body as { events: number }[];
       if (backlog.every(({ events }) => events === 0)) break;

@@ -90,8 +90,9 @@ export class WalletRepository {
   }
 
   /**
-   * The brand's own postings that moved points, newest first. Row security hides all others. Points that expired at one instant, or repaid a
-   * debt of one instant, are one entry in the place of the first: part of them may have been freed by a return at another brand.
+   * The brand's own postings that moved points, newest first. Row security hides all others. An expiry that names a hold is of points
+   * which that hold freed after their end: it is shown only to the brand of the hold, as it has the amount of that brand's act. The key
+   * holds the brand, so other brands' postings are passed over in the index.
    */
   async entries(
     tx: EntityManager,
@@ -101,31 +102,22 @@ export class WalletRepository {
     limit: number,
   ): Promise<StoredEntry[]> {
     return tx.query(
-      `with together as (
-         select p.kind, p.occurred_at, min(p.wallet_version) as first, sum(p.points)::bigint as points from posting p
-         where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.brand = $2 and p.kind in ('expiry', 'debt_repayment')
-         group by p.kind, p.occurred_at
-       )
-       select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, coalesce(t.points, p.points) as points,
-         p.occurred_at as "occurredAt", p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
-         (select l.reason from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.origin_id = p.order_id and not l.debt limit 1) as reason
-       from posting p left join purchase o on o.cell = p.cell and o.id = p.order_id
-         left join together t on t.kind = p.kind and t.occurred_at = p.occurred_at
-       where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.brand = $2 and ($3::bigint is null or p.wallet_version < $3)
-         and p.kind not in ('authorization', 'void', 'authorization_expired') and (t.first is null or t.first = p.wallet_version)
-       order by p.wallet_version desc limit $4`,
+      `select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, p.points, p.occurred_at as "occurredAt",
+         p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
+         coalesce((select l.reason from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id),
+           case when o.id is not null then 'purchase' end,
+           (select l.reason from allocation a join lot l on l.cell = a.cell and l.wallet_id = a.wallet_id and l.id = a.lot_id
+            where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
+              and l.origin_id = p.order_id and not l.debt limit 1)) as reason
+       from (select wallet_version from posting where cell = ledger_cell($1) and wallet_id = $1 and brand = $2
+           and ($3::bigint is null or wallet_version < $3) order by wallet_version desc offset 0) v
+         join posting p on p.cell = ledger_cell($1) and p.wallet_id = $1 and p.wallet_version = v.wallet_version
+         left join purchase o on o.cell = p.cell and o.id = p.order_id
+       where p.kind not in ('authorization', 'void', 'authorization_expired')
+         and (p.kind <> 'expiry' or p.hold_id is null or exists (select from hold h where h.cell = p.cell and h.id = p.hold_id))
+       order by v.wallet_version desc limit $4`,
       [walletId, brand, before, limit],
     );
-  }
-
-  /** Position in the wallet of one of the brand's own postings; null for any other. */
-  async versionOf(tx: EntityManager, walletId: string, postingId: string): Promise<bigint | null> {
-    const rows: { version: bigint }[] = await tx.query(
-      `select p.wallet_version as version from posting p
-       where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.id = $2`,
-      [walletId, postingId],
-    );
-    return rows[0]?.version ?? null;
   }
 
   /** All lots of a wallet in the order earned, including spent ones and debts. */

@@ -1,4 +1,4 @@
--- Rules that ranks were decided by never change; an open end can be set, once.
+-- Rules by which ranks were decided never change; an open end can be set once.
 create function guard_ladder() returns trigger
 language plpgsql as $$
 begin

@@ -40,7 +40,7 @@ function ranksAtNoon(n: number, reports: readonly TierReport[], maps: readonly T
   });
 }
 
-it('a brand’s newest word counts, from when a map knows it until its end, the map’s or the next word', () => {
+it('a brand’s latest report counts from when a map includes it until the map ends or the next report', () => {
   fc.assert(
     fc.property(fc.array(aMap, { maxLength: 5 }), fc.array(aReport, { maxLength: 6 }), (maps, words) => {
       const reports = words

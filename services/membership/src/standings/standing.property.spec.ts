@@ -116,7 +116,7 @@ function scratch(h: History, rules: readonly Ladder[], t: number, zone: string):
 }
 
 describe('tiers on random histories', () => {
-  it('go up at once: at no instant does a member hold less than the running window is worth', () => {
+  it('rise immediately: at no instant does a member hold less than the running window is worth', () => {
     fc.assert(
       fc.property(world, ({ history: h, ladders: rules, zone }) => {
         for (const item of timeline(h.orders, h.returns, rules, zone)) {
@@ -133,7 +133,7 @@ describe('tiers on random histories', () => {
     );
   });
 
-  it('go down only where a period is judged, and then by one rank', () => {
+  it('fall only when a period is judged, and then by one rank', () => {
     fc.assert(
       fc.property(world, ({ history: h, ladders: rules, zone }) => {
         const { steps } = scratch(h, rules, END + 1_000 * 86_400_000, zone);
@@ -154,7 +154,7 @@ describe('tiers on random histories', () => {
     );
   });
 
-  it('come out alike however the events are interleaved, cut into batches, stored and pruned', () => {
+  it('are the same however the events are interleaved, batched, stored and pruned', () => {
     fc.assert(
       fc.property(
         world,
@@ -181,7 +181,7 @@ describe('tiers on random histories', () => {
     );
   });
 
-  it('never let a refund lift, nor a purchase or a grant lower anybody', () => {
+  it('never rise by a refund, nor fall by a purchase or a grant', () => {
     const grant = fc.record({
       rank: fc.integer({ min: 0, max: 3 }),
       from: instant,
@@ -212,7 +212,7 @@ describe('tiers on random histories', () => {
     );
   });
 
-  it('drop exactly when they said they would, if nothing more is bought', () => {
+  it('drop exactly when announced, if nothing more is bought', () => {
     fc.assert(
       fc.property(world, ({ history: h, ladders: rules, zone, t }) => {
         const known = { orders: h.orders.filter(({ occurredAt }) => occurredAt.getTime() <= t), returns: [] };

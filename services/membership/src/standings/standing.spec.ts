@@ -20,7 +20,7 @@ const day = (ms: number | null): string | null =>
 describe('the calendar year', () => {
   const gold = [bought('2026-03-10', 3_000), bought('2026-04-01', 2_500, 'birch')];
 
-  it('lifts at once, and says since when, what is missing and when it will drop', () => {
+  it('raises the rank immediately, and reports since when, what is missing and when it will drop', () => {
     const before = standing('2026-03-31', gold);
     expect([before.tier, before.rank, day(before.since)]).toEqual(['silver', 1, '2026-03-10']);
     const now = standing('2026-04-01', gold);
@@ -39,14 +39,14 @@ describe('the calendar year', () => {
     expect(now.keeps).toMatchObject({ by: at('2027-01-01'), conditions: [{ kind: 'credits', missing: 0n }] });
   });
 
-  it('keeps the rank through the next year and then takes one rank at a time', () => {
+  it('keeps the rank through the next year and then lowers it one rank at a time', () => {
     expect(
       ['2026-12-31', '2027-12-31', '2028-01-01', '2028-12-31', '2029-01-01'].map((t) => standing(t, gold).tier),
     ).toEqual(['gold', 'gold', 'silver', 'silver', 'member']);
     expect(standing('2027-02-01', gold).keeps).toMatchObject({ conditions: [{ have: 0n, missing: 5_000n }] });
   });
 
-  it('caps each brand, so that none sells the top rank', () => {
+  it('caps each brand, so that no brand alone gives the top rank', () => {
     const one = standing('2026-06-01', [bought('2026-05-01', 900_000)]);
     expect([one.tier, one.measure.credits]).toEqual(['gold', 6_000n]);
     expect(standing('2026-06-01', [bought('2026-05-01', 900_000), bought('2026-05-02', 4_000, 'birch')]).tier).toBe(
@@ -54,7 +54,7 @@ describe('the calendar year', () => {
     );
   });
 
-  it('takes a refund out of the window of its order, but the rank only at the end of the period', () => {
+  it('takes a refund out of the window of its order, but lowers the rank only at the end of the period', () => {
     const back = [gaveBack(gold[0] as OrderFact, '2026-05-01', 3_000)];
     expect([standing('2026-12-31', gold, back).tier, standing('2026-12-31', gold, back).measure.credits]).toEqual([
       'gold',
@@ -63,7 +63,7 @@ describe('the calendar year', () => {
     expect(standing('2027-01-01', gold, back).tier).toBe('silver');
   });
 
-  it('lets a refund after the close of the period touch no judgement made before', () => {
+  it('does not let a refund after the close of the period change an earlier judgement', () => {
     const back = [gaveBack(gold[0] as OrderFact, '2027-02-01', 3_000)];
     expect(['2027-01-31', '2027-02-01', '2027-12-31', '2028-01-01'].map((t) => standing(t, gold, back).tier)).toEqual([
       'gold',
@@ -73,7 +73,7 @@ describe('the calendar year', () => {
     ]);
   });
 
-  it('counts what the days of grace bring: refunds against, purchases for', () => {
+  it('counts the days of grace: refunds against, purchases for', () => {
     const ladder = aLadder({ graceDays: 30 });
     const back = [gaveBack(gold[0] as OrderFact, '2027-01-20', 3_000)];
     const tiers = (orders: OrderFact[], returns: ReturnFact[]) =>
@@ -82,7 +82,7 @@ describe('the calendar year', () => {
     expect(tiers([...gold, bought('2027-01-25', 5_000)], back)).toEqual(['gold', 'gold']);
   });
 
-  it('knows the zone: the first hour of the year in Shanghai belongs to the new one', () => {
+  it('uses the zone: the first hour of the year in Shanghai belongs to the new year', () => {
     const late = [bought('2026-12-31T23:59:59+08:00', 1_000)];
     const early = [bought('2026-12-31T16:00:00Z', 1_000)];
     expect([standing('2027-01-01', late).measure.credits, standing('2027-01-01', early).measure.credits]).toEqual([
@@ -96,7 +96,7 @@ describe('the calendar year', () => {
 describe('the rolling window', () => {
   const ladder = aLadder({ window: { kind: 'rolling', months: 12 } });
 
-  it('lets a purchase on a leap day count for twelve months, and takes the rank with the first window that lacks it', () => {
+  it('counts a purchase on a leap day for twelve months, and lowers the rank with the first window without it', () => {
     const leap = aLadder({ window: { kind: 'rolling', months: 12 }, validFrom: new Date(at('2027-01-01')) });
     const orders = [bought('2028-02-29', 1_000)];
     expect(['2028-02-29', '2029-02-28', '2029-03-01'].map((t) => standing(t, orders, [], [leap]).tier)).toEqual([
@@ -107,7 +107,7 @@ describe('the rolling window', () => {
     expect(day(standing('2028-03-01', orders, [], [leap]).dropsAt)).toBe('2029-03-01');
   });
 
-  it('takes one rank a month', () => {
+  it('lowers one rank a month', () => {
     const orders = [bought('2026-03-05', 6_000), bought('2026-03-06', 5_000, 'birch')];
     expect(
       ['2026-03-06', '2027-03-31', '2027-04-01', '2027-05-01', '2027-06-01'].map(
@@ -125,7 +125,7 @@ describe('conditions', () => {
     ),
   });
 
-  it('counts a day at a brand as one visit, and any N of the conditions', () => {
+  it('count a day at a brand as one visit, and any N of the conditions', () => {
     const sameDay = [
       bought('2026-02-01', 10),
       bought('2026-02-01T12:00:00+08:00', 10),
@@ -138,7 +138,7 @@ describe('conditions', () => {
 });
 
 describe('ladders', () => {
-  it('lift at once when easier rules begin, and lower only at the next end of a period', () => {
+  it('raise ranks immediately when easier rules begin, and lower them only at the next end of a period', () => {
     const old = aLadder({ validTo: new Date(at('2026-07-01')) });
     const scaled = (version: number, factor: bigint): Ladder =>
       aLadder({
@@ -162,7 +162,7 @@ describe('ladders', () => {
     ).toEqual(['silver', 'silver', 'member']);
   });
 
-  it('are no end of a rank before its days of grace are over, whatever follows them', () => {
+  it('do not end a rank before its days of grace are over, whatever follows them', () => {
     const old = aLadder({ graceDays: 10, validTo: new Date(at('2027-01-01')) });
     const successor = aLadder({ version: 2, graceDays: 10, validFrom: new Date(at('2027-01-01')) });
     const orders = [bought('2026-03-01', 1_500)];
@@ -174,13 +174,13 @@ describe('ladders', () => {
     ]);
   });
 
-  it('end every rank where none follows, and that is when it could be lowered first', () => {
+  it('end every rank if no ladder follows, which is then the announced time', () => {
     const ladder = aLadder({ validTo: new Date(at('2026-09-01')) });
     const { until, dropsAt } = standing('2026-06-01', [bought('2026-03-01', 1_500)], [], [ladder]);
     expect([day(until), day(dropsAt)]).toEqual(['2026-09-01', '2026-09-01']);
   });
 
-  it('give nobody a rank where none is in force', () => {
+  it('give nobody a rank if none is in force', () => {
     const none = standing('2026-02-01', [bought('2026-01-10', 9_000)], [], []);
     expect(none).toMatchObject({
       rank: 0,
@@ -204,7 +204,7 @@ describe('grants', () => {
     ...over,
   });
 
-  it('stand beside what was earned and never overwrite it', () => {
+  it('exist beside the earned rank and never overwrite it', () => {
     const orders = [bought('2026-03-01', 1_500)];
     const tiers = ['2026-01-31', '2026-02-01', '2026-04-30', '2026-05-01'].map((t) => {
       const { tier, source, earnedRank } = standing(t, orders, [], [aLadder()], [grant({})]);
@@ -220,13 +220,13 @@ describe('grants', () => {
     expect([day(now.since), day(now.until), day(now.dropsAt)]).toEqual(['2026-02-01', '2026-05-01', '2026-05-01']);
   });
 
-  it('take nothing with them that was earned as well', () => {
+  it('do not remove an earned rank when they end', () => {
     const orders = [bought('2026-03-01', 1_500)];
     const { until } = standing('2026-03-02', orders, [], [aLadder()], [grant({ rank: 1 })]);
     expect(day(until)).toBe('2027-01-01');
   });
 
-  it('are no reason to take anything away', () => {
+  it('never lower a rank', () => {
     const orders = [bought('2026-03-01', 5_500)];
     expect(standing('2026-06-01', orders, [], [aLadder()], [grant({ rank: 1 })]).tier).toBe('gold');
   });

@@ -33,7 +33,7 @@ const standing: Standing = {
   ladderVersion: 1,
 };
 
-it('tells a brand months of the alliance’s zone, and of visits and brands whether they are enough', () => {
+it('gives a brand months of the alliance’s zone, and for visits and brands only whether they suffice', () => {
   expect(brandTier('mb_1', standing, ZONE)).toEqual({
     memberRef: 'mb_1',
     tier: 'silver',
@@ -64,7 +64,7 @@ it('tells a brand months of the alliance’s zone, and of visits and brands whet
   });
 });
 
-it('tells the operator all of it', () => {
+it('gives the operator everything', () => {
   expect(tierInFull('mb_1', standing)).toMatchObject({
     source: 'mapped',
     since: '2026-03-31T16:00:00Z',

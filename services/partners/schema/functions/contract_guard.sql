@@ -1,4 +1,4 @@
--- A version is never edited or removed; the one thing that may still happen to it is that its open end is closed.
+-- A version is never edited or removed; the only permitted change is to set its open end.
 create function contract_guard() returns trigger
 language plpgsql as $$
 begin

@@ -1,4 +1,4 @@
--- Last line of defence; the service locks the brand and refuses with a code first.
+-- The last line of defence: the service locks the brand first and refuses with a code.
 create function contract_overlap_guard() returns trigger
 language plpgsql as $$
 begin

@@ -2,12 +2,12 @@ import { isDomainError } from '#libs/kernel';
 import { BRAND_STATUSES, checkTransition, nextStatuses } from './brand-lifecycle.js';
 
 describe('life cycle of a brand', () => {
-  it('walks from application to the end', () => {
+  it('goes from application to the end', () => {
     const path = ['applied', 'reviewed', 'sandbox', 'live', 'suspended', 'live', 'exiting', 'closed'] as const;
     path.slice(1).forEach((to, i) => expect(checkTransition(path[i] ?? 'closed', to)).toBe(true));
   });
 
-  it('treats the status a brand already has as nothing to do', () => {
+  it('ignores a change to the status that the brand already has', () => {
     for (const status of BRAND_STATUSES) expect(checkTransition(status, status)).toBe(false);
   });
 
@@ -28,7 +28,7 @@ describe('life cycle of a brand', () => {
     expect(refused).toBe(7 * 6 - 14);
   });
 
-  it('lets nobody leave closed, and no trading brand close without its run-off', () => {
+  it('lets no brand leave closed, and no trading brand close without its run-off', () => {
     expect(nextStatuses('closed')).toEqual([]);
     expect(nextStatuses('live')).not.toContain('closed');
   });

@@ -91,8 +91,8 @@ describe('new terms', () => {
 
 describe('ending an open version', () => {
   const open = span('01-01', null);
-  it('takes a time to come', () => expect(checkEnd(open, day('06-02'), day('06-01'))).toBe(true));
-  it('has nothing to do when it ends there already', () =>
+  it('accepts a future time', () => expect(checkEnd(open, day('06-02'), day('06-01'))).toBe(true));
+  it('does nothing if it already ends then', () =>
     expect(checkEnd(span('01-01', '06-01'), day('06-01'), day('12-01'))).toBe(false));
   it.each([
     ['/validTo', open, day('06-01'), day('06-01')],

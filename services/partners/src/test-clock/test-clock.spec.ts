@@ -15,18 +15,18 @@ function verdict(work: () => void): string {
 }
 
 describe('test clock', () => {
-  it('may first be set to any instant, also long past', () => {
+  it('may first be set to any instant, even long past', () => {
     expect(verdict(() => checkSet(undefined, at('2017-01-01T00:00:00Z'), real))).toBe('ok');
   });
 
-  it('stands still or goes forward, never back', () => {
+  it('stands still or moves forward, never back', () => {
     const state = { frozenAt: at('2026-03-02T00:00:00Z') };
     expect(verdict(() => checkSet(state, at('2026-03-02T00:00:00Z'), real))).toBe('ok');
     expect(verdict(() => checkSet(state, at('2026-03-02T00:00:00.001Z'), real))).toBe('ok');
     expect(verdict(() => checkSet(state, at('2026-03-01T23:59:59.999Z'), real))).toBe('clock_backwards');
   });
 
-  it('once released, goes on from real time', () => {
+  it('continues in real time once released', () => {
     expect(verdict(() => checkSet({ frozenAt: null }, at('2026-05-31T00:00:00Z'), real))).toBe('clock_backwards');
     expect(verdict(() => checkSet({ frozenAt: null }, at('2026-06-02T00:00:00Z'), real))).toBe('ok');
   });

@@ -1,4 +1,4 @@
--- What a party holds is the sum of its legs, by construction.
+-- The amount that a party holds is the sum of its legs, by construction.
 create function apply_legs() returns trigger
 language plpgsql as $$
 begin

@@ -1,5 +1,5 @@
--- At the end of a transaction every conversion is what was drawn for it, points were taken back by the floor of all that refunds reached, and
--- what the ledger declined holds nothing.
+-- At the end of a transaction, every conversion equals its draws, the points taken back are the floor of the sum of refunds, and a
+-- conversion that the ledger declined holds nothing.
 create function check_conversion() returns trigger
 language plpgsql security definer set search_path = public as $$
 declare

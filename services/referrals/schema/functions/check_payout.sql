@@ -1,4 +1,4 @@
--- What is released is, person by person, what was drawn for it.
+-- A released payout equals, person by person, its draws.
 create function check_payout() returns trigger
 language plpgsql security definer set search_path = public as $$
 begin

@@ -1,4 +1,4 @@
--- To say who a guide is joins two persons into one, who must not be on both sides then.
+-- Registering who a guide is joins two persons into one, who must not be on both sides of an introduction.
 create function guard_alias() returns trigger
 language plpgsql security definer set search_path = public as $$
 declare

@@ -1,4 +1,4 @@
--- Keeps what is taken of a share, and repaid of a debt; their checks then refuse what is more than there is.
+-- Adds to what is taken of a share and repaid of a debt; the checks of these columns refuse more than there is.
 create function guard_draw() returns trigger
 language plpgsql security definer set search_path = public as $$
 declare

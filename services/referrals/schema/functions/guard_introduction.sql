@@ -7,14 +7,14 @@ begin
   if tg_op <> 'INSERT' then
     raise exception 'an introduction is never changed' using errcode = 'restrict_violation';
   end if;
-  -- one at a time, or two halves of a chain could pass each other
+  -- one at a time; otherwise two halves of a chain could be inserted concurrently
   perform pg_advisory_xact_lock(4004, hashtext(new.brand));
   if coalesce((select max_depth from referral_programme where valid_from <= alliance_now() order by valid_from desc limit 1), 1) < 2 then
     raise exception 'introductions need a programme of depth 2' using errcode = 'check_violation', constraint = 'introduction_depth';
   end if;
   introduced := person_keys(new.brand, new.owner);
   above := person_keys(new.brand, new.introducer);
-  -- one key on both sides is left to the check of the table
+  -- the table's CHECK refuses one key on both sides
   if (new.owner <> new.introducer and introduced && above)
     or exists (select from introduction where brand = new.brand and owner = any (above))
     or exists (select from introduction where brand = new.brand and introducer = any (introduced))

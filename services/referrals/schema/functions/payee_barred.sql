@@ -1,4 +1,4 @@
--- Whether payouts leave an owner out: he is erased, and the last word on what he earned was not to pay it.
+-- Whether payouts leave an owner out: the person is erased, and the last decision about the earnings was not to pay them.
 create function payee_barred(key text, in_currency text) returns boolean
 language sql stable as $$
 select person_erased(key) and coalesce((select decision from erased_payee_decision

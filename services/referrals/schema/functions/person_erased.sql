@@ -1,4 +1,5 @@
--- Whether all brands have lost the person behind a key: there is nobody to pay. What he earned stays owed until two people decide.
+-- Whether the person behind a key has left all brands, so that there is nobody to pay. The earnings remain owed until two people
+-- decide.
 create function person_erased(key text) returns boolean
 language sql stable as $$
 select exists (select from distributor where owner = key and wallet_id is not null)

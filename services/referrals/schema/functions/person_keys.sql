@@ -1,4 +1,5 @@
--- All keys under which the person behind one of them earns at a brand: his wallet, and whatever the brand has registered as him.
+-- All keys under which the person behind one of them earns at a brand: the wallet, and everything that the brand has registered as
+-- this person.
 create function person_keys(at_brand text, key text) returns text[]
 language sql stable as $$
 with wallets as (select substr(key, 8) as wallet_id where key like 'wallet:%'

@@ -1,4 +1,4 @@
--- Debts are repaid once for all takings of a statement: thousands of them may repay one.
+-- Repays debts once for all draws of a statement, because thousands of them may repay one debt.
 create function repay_debts() returns trigger
 language plpgsql security definer set search_path = public as $$
 begin

@@ -51,7 +51,7 @@ describe('the order of claims', () => {
     expect(verdict(over)).toEqual(expected);
   });
 
-  it('falls to the next claim when one can’t win, and says why', () => {
+  it('passes to the next claim if one cannot win, and gives the reason', () => {
     const { wonBy, refused } = decide(
       claims({ campaign: 'autumn', code, click: { text: 'gone', touch: null }, touches: [] }),
     );
@@ -62,7 +62,7 @@ describe('the order of claims', () => {
     ]);
   });
 
-  it('takes no link of another seller or of a closed offer', () => {
+  it('accepts no link of another seller or of a closed offer', () => {
     const foreign = link('d', { offer: { ...offer, seller: 'crest' } });
     expect(decide(claims({ code: { text: 'X', link: foreign } })).refused[0]?.reason).toBe('other_seller');
     const young = link('d', { createdAt: day(21) });
@@ -72,7 +72,7 @@ describe('the order of claims', () => {
   });
 });
 
-it('names what a guide in store won over as whoever claimed it knows it', () => {
+it('names a claim that lost to a guide in store as the claimant knows it', () => {
   const guide = { owner: 'g' };
   const refused = (over: Partial<Claims>): unknown => decide(claims({ guide, ...over })).refused[0]?.value;
   expect(refused({ code: { text: 'X', link: link('d') } })).toBe('X');
@@ -93,7 +93,7 @@ describe('stored clicks', () => {
     expect(decide(claims({ touches })).promoter).toBe(promoter);
   });
 
-  it('are renewed by an order the promoter won', () => {
+  it('are renewed by an order that the promoter won', () => {
     const touches = [touch('d', day(1)), touch('e', day(12))];
     expect(verdict({ touches, renewals: [{ owner: 'd', at: day(6) }] })).toEqual(['click', 'd']);
     expect(verdict({ touches, renewals: [] })).toEqual(['click', 'e']);

@@ -13,7 +13,7 @@ it.each([
   ]);
 });
 
-it('takes back in slices of one fen what one slice takes', () => {
+it('takes back in slices of one fen as much as one slice takes', () => {
   let back = 0n;
   for (let fen = 0n; fen < 2_400n; fen += 1n) back += pointsBack(fen, 1n, 1_050_000n);
   expect(back).toBe(2_285n);

@@ -51,7 +51,7 @@ it.each<[string, unknown[], unknown[]]>([
   expect(takings).toEqual(expected);
 });
 
-it('sums what repays and what does not', () => {
+it('sums draws that repay and those that do not', () => {
   const takings = takeFrom(shares, [debt], null);
   expect([sumOfTakings(takings, true), sumOfTakings(takings, false)]).toEqual([400n, 400n]);
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { codeFrom, readCode } from './code.js';
 
-it('reads its own codes, however they are spelled', () => {
+it('reads its own codes in any spelling', () => {
   const code = codeFrom(randomBytes(8));
   expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{13}$/);
   expect(readCode(code)).toBe(code);
@@ -10,7 +10,7 @@ it('reads its own codes, however they are spelled', () => {
   expect(readCode(zeros.replaceAll('0', 'o'))).toBe(zeros);
 });
 
-it('notices every single wrong letter and every swap of neighbours', () => {
+it('detects every single wrong letter and every swap of neighbours', () => {
   for (let round = 0; round < 20; round += 1) {
     const code = codeFrom(randomBytes(8));
     for (let place = 0; place < 13; place += 1) {

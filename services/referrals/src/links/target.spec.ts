@@ -16,13 +16,13 @@ it.each([
   expect(allowedTarget(target, ['birch.example']) !== null).toBe(allowed);
 });
 
-it('adds the click to what is there', () => {
+it('adds the click to the existing parameters', () => {
   expect(withClick('https://birch.example/a?b=1#c', 'tc_1')).toBe('https://birch.example/a?b=1&hz_click=tc_1#c');
 });
 
-it.each(['com.cn', 'co.uk', 'github.io', 'blogspot.com'])('%s is nobody’s shop', (host) => {
+it.each(['com.cn', 'co.uk', 'github.io', 'blogspot.com'])('%s is not a shop’s domain', (host) => {
   expect(isPublicSuffix(host)).toBe(true);
 });
-it.each(['birch.example', 'shop.com.cn', 'birch.github.io', 'jd.com'])('%s is somebody’s', (host) => {
+it.each(['birch.example', 'shop.com.cn', 'birch.github.io', 'jd.com'])('%s is a shop’s domain', (host) => {
   expect(isPublicSuffix(host)).toBe(false);
 });

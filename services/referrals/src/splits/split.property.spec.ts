@@ -18,7 +18,7 @@ const assuring = fc
   .map(({ plan, ...assured }): Plan => ({ ...plan, ...assured }));
 const caps = fc.option(fc.bigInt(0n, 50_000n), { nil: null }).map((total): Caps => ({ ...NO_CAPS, total }));
 
-it('spends the pool exactly when everyone is there', () => {
+it('spends the pool exactly when every party is present', () => {
   fc.assert(
     fc.property(plans, fc.bigInt(0n, 10n ** 12n), (plan, base) => {
       expect(sumOf(splitOf({ base, rest: 0n }, plan, everyone))).toBe(poolOf(base, plan.poolBp));
@@ -26,7 +26,7 @@ it('spends the pool exactly when everyone is there', () => {
   );
 });
 
-it('ends 20,000 random chains of refunds at zero, with nobody ever above target', () => {
+it('ends 20,000 random chains of refunds at zero, with no party ever above its target', () => {
   const slices = fc.array(fc.record({ base: fc.bigInt(0n, 20_000n), rest: fc.bigInt(0n, 20_000n) }), {
     minLength: 1,
     maxLength: 6,

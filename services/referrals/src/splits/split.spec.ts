@@ -46,7 +46,7 @@ it('ends at zero for every party after refunds of 33.33, 33.33 and 33.34', () =>
   expect([...held.values()].every((amount) => amount === 0n)).toBe(true);
 });
 
-it('takes the worked example of settlement: 100.00 of 1,000.00, then 40 % back', () => {
+it('reproduces the worked settlement example: 100.00 of 1,000.00, then 40 % back', () => {
   const plan: Plan = {
     rule: SPLIT_RULE,
     poolBp: 1_000,
@@ -70,14 +70,14 @@ it('takes the worked example of settlement: 100.00 of 1,000.00, then 40 % back',
   });
 });
 
-it('cuts by party first and then by the whole, and the cut is nobody’s', () => {
+it('cuts by party first and then as a whole; nobody gets the cut', () => {
   const byParty = new Map<Party, bigint>([['distributor', 100n]]);
   expect(splitOf(goods(10_000n), seven, everyone, { ...NO_CAPS, byParty }).get('distributor')).toBe(100n);
   expect(sumOf(splitOf(goods(10_000n), seven, everyone, { total: 601n, byParty }))).toBe(601n);
   expect(sumOf(splitOf(goods(10_000n), seven, everyone, { total: 0n, byParty }))).toBe(0n);
 });
 
-describe('what the contributor is assured of', () => {
+describe('the contributor’s floor', () => {
   const plan: Plan = {
     rule: SPLIT_RULE,
     poolBp: 1_000,

@@ -1,4 +1,4 @@
--- Statements that went out can't gain a line, whatever the service believes. Parties become known by their first line.
+-- Issued statements cannot gain a line, whatever the service does. A party is created by its first line.
 create function file_lines() returns trigger
 language plpgsql as $$
 declare

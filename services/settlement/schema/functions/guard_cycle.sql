@@ -1,4 +1,4 @@
--- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze forever.
+-- A cycle only ever moves to its next state. Its period is fixed from the cut-off on, and the result of its freeze forever.
 create function guard_cycle() returns trigger
 language plpgsql as $$
 declare

@@ -1,4 +1,4 @@
--- Results are written in their step and never again.
+-- Results are written in their step and never change.
 create function guard_result() returns trigger
 language plpgsql as $$
 declare

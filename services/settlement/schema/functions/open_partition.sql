@@ -1,5 +1,6 @@
--- A cycle brings the partition of its lines. Made apart and attached, which waits for no reader or writer of other cycles.
--- Nobody reaches the partition but through the table: it has row security and no policy, and the guards of the table again.
+-- Creates the partition for the lines of a cycle. It is created separately and then attached, which waits for no reader or writer
+-- of other cycles. Access is possible only through the table: the partition has row security without a policy, and the table's
+-- guards.
 create function open_partition() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
