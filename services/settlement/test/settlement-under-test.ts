@@ -114,7 +114,7 @@ async function copyKey(from: string, to: string): Promise<void> {
 }
 
 interface SpentQuestion {
-  from?: string;
+  from?: string | null;
   to?: string;
   postings?: { postingId: string }[];
 }
@@ -128,8 +128,7 @@ function spentOf(
   return [...postings.values()].flatMap((posting) => {
     const at = Number(posting.postedAt?.seconds) * 1_000 + (posting.postedAt?.nanos ?? 0) / 1e6;
     const named = which === undefined || which.some(({ postingId }) => postingId === posting.postingId);
-    if (!named || (from !== undefined && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to)))
-      return [];
+    if (!named || (from != null && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to))) return [];
     if (posting.kind !== PostingKind.CAPTURE && posting.kind !== PostingKind.REDEMPTION_RETURN) return [];
     return posting.movements.flatMap(({ issuer, points, terms, originalPostingId }) => {
       const capture = postings.get(originalPostingId) ?? posting;
@@ -156,7 +155,7 @@ function postedOf({ commissions, conversions }: Neighbours, { from, to, postings
   const asked = (id: string, time: Timestamp | undefined): boolean => {
     const at = time === undefined ? 0 : timestampDate(time).getTime();
     const named = which === undefined || which.some(({ postingId }) => postingId === id);
-    return named && (from === undefined || at >= Date.parse(from)) && (to === undefined || at < Date.parse(to));
+    return named && (from == null || at >= Date.parse(from)) && (to === undefined || at < Date.parse(to));
   };
   return {
     legs: [...commissions.values()]

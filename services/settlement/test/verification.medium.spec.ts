@@ -1,14 +1,11 @@
-import pg from 'pg';
 import { PostingKind } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
-import { lineDigest } from '../src/entries/line.js';
-import { LinesService } from '../src/lines/lines.service.js';
 import { PositionsService } from '../src/positions/positions.service.js';
-import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
 import { brandSnapshot } from '#libs/testing';
-import type { Leg } from './earnings.js';
+import { COLUMNS, editsOf } from './edits.js';
+import type { Edits } from './edits.js';
 import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
@@ -21,20 +18,20 @@ interface Fault {
 
 describe('the verification of a cycle', () => {
   let under: SettlementUnderTest;
-  let admin: pg.Client;
+  let edits: Edits;
+  let admin: Edits['admin'];
+  let rewrite: Edits['rewrite'];
   beforeAll(async () => {
     under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => brandSnapshot(slug)));
-    admin = new pg.Client({ connectionString: under.database.adminUrl });
-    await admin.connect();
-    // edits as the server's owner can, without triggers
-    await admin.query('set session_replication_role = replica');
+    edits = await editsOf(under);
+    ({ admin, rewrite } = edits);
   }, 60_000);
   beforeEach(async () => {
     await under.reset();
     await under.deliver(workedExample());
   });
   afterAll(async () => {
-    await admin.end();
+    await edits.end();
     await under.close();
   });
 
@@ -260,19 +257,6 @@ describe('the verification of a cycle', () => {
     expect((await verification()).status).toBe('frozen');
   });
 
-  /** Edits a line like an attacker who can compute its digest. */
-  const rewrite = async (where: string, set: string): Promise<void> => {
-    const { rows } = await admin.query<{ id: string }>(`update line set ${set} where ${where} returning id`);
-    expect(rows).toHaveLength(1);
-    await runInTransaction(under.dataSource, { brand: '*' }, async (tx) => {
-      for await (const lines of under.service.app.get(LinesService, { strict: false }).all(tx, '2026-03')) {
-        const found = lines.find(({ line }) => line.id === rows[0]?.id);
-        if (found === undefined) continue;
-        await admin.query('update line set digest = $2 where id = $1', [found.line.id, lineDigest(found.line)]);
-      }
-    });
-  };
-
   it('freezes nothing over a closed day whose line was edited, digest and all', async () => {
     await under.service.app.get(DaysService, { strict: false }).close();
     await rewrite(aLine, `occurred_at = occurred_at + interval '1 second'`);
@@ -335,215 +319,6 @@ describe('the verification of a cycle', () => {
     await steps('freeze', 'confirm');
   });
 
-  describe('of commissions and conversions', () => {
-    const sourceFaults = async (): Promise<string[]> =>
-      (await verification()).faults.filter(({ kind }) => kind === 'source').map(({ id, detail }) => `${id}: ${detail}`);
-    const contributor = `type = 'contributor'`;
-    /** The attacker can also compute totals and signatures. */
-    const says = (set: string) => (line: string) => rewrite(line, set);
-    const remove = (line: string) => admin.query(`delete from line where ${line}`);
-    const add = (line: string) =>
-      admin.query(
-        `insert into line (${COLUMNS}) select gen_random_uuid(), ${COLUMNS.slice(4)} from line where ${line} limit 1`,
-      );
-    beforeEach(async () => {
-      await under.deliverCommissions([sale, refund]);
-      await under.deliverConversions([converted, takenBack]);
-      await admin.query('create temp table kept as select * from line');
-    });
-    afterEach(() => admin.query('drop table kept'));
-    const undo = async (): Promise<void> => {
-      await admin.query(`delete from line; insert into line (${COLUMNS}) select ${COLUMNS} from kept`);
-    };
-
-    const CONTRIBUTED = 'contributor of brand:birch to brand:aurora, CNY';
-    const gone = 'lines is 0, should be 1; amount is 0.00, should be';
-    const without = 'lines is 1, should be 0; amount is';
-
-    it('names every edit in an open cycle by what is paid, by whom and to whom', async () => {
-      const edits: [edit: (line: string) => Promise<unknown>, line: string, ...faults: string[]][] = [
-        [
-          says('fixed_micro = fixed_micro + 1000000'),
-          contributor,
-          `${CONTRIBUTED}: amount is 2001.00, should be 2000.00`,
-        ],
-        [
-          says(`payee = 'brand:crest'`),
-          contributor,
-          `${CONTRIBUTED}: ${gone} 2000.00`,
-          `contributor of brand:birch to brand:crest, CNY: ${without} 2000.00, should be 0.00`,
-        ],
-        [
-          says(`payer = 'brand:crest', issuer = 'brand:crest'`),
-          `lot_id = 'l4'`,
-          `fee of brand:birch to operator, CNY: ${gone} 1000.00`,
-          `fee of brand:crest to operator, CNY: ${without} 1000.00, should be 0.00`,
-        ],
-        [
-          says(`redeemer = 'brand:crest'`),
-          contributor,
-          `${CONTRIBUTED}: ${gone} 2000.00`,
-          `${CONTRIBUTED}, of brand:birch at brand:crest: ${without} 2000.00, should be 0.00`,
-        ],
-        [
-          says(`type = 'referral'`),
-          contributor,
-          `${CONTRIBUTED}: ${gone} 2000.00`,
-          `referral of brand:birch to brand:aurora, CNY: ${without} 2000.00, should be 0.00`,
-        ],
-        // another month's line, which then exists twice
-        [
-          says(`posted_at = posted_at - interval '1 month'`),
-          `type = 'conversion'`,
-          'conversion of members to operator, CNY: lines is 1, should be 2; amount is 5999.70, should be 11999.40',
-        ],
-        [
-          remove,
-          `lot_id = 'l1'`,
-          'referral of brand:birch to members, CNY: lines is 1, should be 2; amount is 1000.00, should be 7000.00',
-        ],
-        [
-          remove,
-          `type = 'contributor_reversal'`,
-          `contributor_reversal of brand:birch to brand:aurora, CNY: ${gone} -800.00`,
-        ],
-        [
-          add,
-          `lot_id = 'r4'`,
-          'fee_reversal of brand:birch to operator, CNY: lines is 2, should be 1; amount is -800.00, should be -400.00',
-        ],
-        [
-          says('fixed_micro = fixed_micro - 10000'),
-          `type = 'conversion'`,
-          'conversion of members to operator, CNY: amount is 5999.69, should be 5999.70',
-        ],
-        [remove, `type = 'conversion_reversal'`, `conversion_reversal of members to operator, CNY: ${gone} -2399.25`],
-        // money on points without a cost
-        [
-          says('price_micro = 10000'),
-          `posting_id = 'e1'`,
-          `accrual of brand:aurora to operator, CNY: ${without} 100.00, should be 0.00`,
-        ],
-      ];
-      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
-      for (const [edit, line, ...faults] of edits) {
-        await edit(line);
-        expect(await sourceFaults()).toEqual(faults);
-        await undo();
-      }
-      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
-    });
-
-    it('misses what came too late for a cycle and was then taken out of the next one, and a time between two cycles', async () => {
-      await steps('cut-off', 'freeze');
-      await under.deliverCommissions([
-        commission('late', '2026-03-16T10:00:00+08:00', [['x1', 'contributor', 'brand:aurora', 7n]]),
-      ]);
-      under.clock.set(new Date('2026-04-03T12:00:00+08:00'));
-      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, lines: 1 });
-      const named = async (): Promise<string[]> =>
-        (await verification('2026-04')).faults.map(({ kind, id, detail }) => `${kind} ${id}: ${detail}`);
-      await admin.query(`update cycle set from_at = from_at + interval '2 days' where id = '2026-04'`);
-      expect(await named()).toEqual(['source beginning: from is 2026-04-02T04:00:00Z, should be 2026-03-31T04:00:00Z']);
-      await admin.query(`update cycle set from_at = from_at - interval '2 days' where id = '2026-04'`);
-      await admin.query(`delete from line where posting_id = 'late'`);
-      expect(await named()).toEqual([
-        `source posted in 2026-03: ${CONTRIBUTED}: lines is 1, should be 2; amount is 2000.00, should be 2007.00`,
-      ]);
-    });
-
-    it('says nothing while an event waits for the operator', async () => {
-      const park = `insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts)
-         values ('parked', 'settlement.commissions', 't', 0, 0, 'order-1', 'waits', 't', '{}', 'c', 'm', 1)`;
-      await admin.query(park);
-      expect(await verification()).toMatchObject({ ok: true, compared: false, faults: [] });
-      await admin.query('delete from parked_record');
-    });
-
-    it('misses a line of the first minute that was moved to a later cycle, or to none', async () => {
-      const first = commission('first', '2026-03-01T00:00:20+08:00', [['f1', 'contributor', 'brand:aurora', 3n]]);
-      const april = commission('april', '2026-04-01T10:00:00+08:00', [['f2', 'contributor', 'brand:aurora', 9n]]);
-      await under.deliverCommissions([first]);
-      under.clock.set(new Date('2026-04-02T12:00:00+08:00'));
-      await under.deliverCommissions([april]);
-      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
-      await admin.query(`create table line_none partition of line for values in ('none')`);
-      for (const cycle of ['2026-04', 'none']) {
-        await rewrite(`posting_id = 'first'`, `cycle = '${cycle}'`);
-        expect(await sourceFaults()).toEqual([
-          `${CONTRIBUTED}: lines is 1, should be 2; amount is 2000.00, should be 2003.00`,
-        ]);
-        await rewrite(`posting_id = 'first'`, `cycle = '2026-03'`);
-      }
-      await admin.query('drop table line_none');
-    });
-
-    it('lets nothing be frozen or reported as proven over an edit', async () => {
-      await steps('cut-off');
-      await rewrite(contributor, 'fixed_micro = fixed_micro * 2');
-      const words = 'source contributor of brand:birch to brand:aurora, CNY amount is 4000.00, should be 2000.00';
-      const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
-      expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
-      expect(refused.body.detail).toContain(words);
-      const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
-      const check = checks.find(({ name }) => name.includes('referrals posted'));
-      expect([check?.ok, check?.measured]).toEqual([false, `2026-03: ${words}`]);
-      await undo();
-      await steps('freeze', 'confirm');
-    });
-
-    it('takes nothing for an edit that came late, is on its way, or could not be asked for', async () => {
-      await steps('cut-off', 'freeze');
-      // too late for March
-      const late = commission('late', '2026-03-16T10:00:00+08:00', [['x1', 'contributor', 'brand:aurora', 7n]]);
-      await under.deliverCommissions([late]);
-      await under.deliverConversions([conversion('late-cv', '2026-03-17T10:00:00+08:00', 10n, '10.50')]);
-      under.clock.set(new Date('2026-04-03T12:00:00+08:00'));
-      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, lines: 2 });
-      // referrals has posted it before it is handled here
-      const coming = commission('coming', '2026-04-02T10:00:00+08:00', [['x2', 'contributor', 'brand:aurora', 9n]]);
-      const known = under.neighbours.commissions;
-      await under.deliverCommissions([coming]);
-      const posted = known.get('coming');
-      await admin.query(`delete from line where posting_id = 'coming'`);
-      expect(posted).toBeDefined();
-      under.neighbours.answered = async () => {
-        under.neighbours.answered = () => Promise.resolve();
-        await under.deliverCommissions([coming]);
-      };
-      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
-      await admin.query(`delete from line where posting_id = 'coming'`);
-      expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
-      under.neighbours.silent = 'posted';
-      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: false, faults: [] });
-      under.neighbours.silent = 'nothing';
-      // the operator decided to make no line of it
-      await admin.query(`insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts,
-          set_aside_by, set_aside_reason, set_aside_at)
-        values ('set_aside', 'settlement.commissions', 't', 0, 0, 'order-1', 'coming', 't', '{}', 'c', 'm', 1, 'operator:cl_1', 'ticket 4711', now())`);
-      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
-      await admin.query('delete from parked_record');
-    });
-
-    it('compares an open cycle up to some seconds ago while time goes on', async () => {
-      under.clock.set(null);
-      const now = Date.now();
-      const cycle = new Date(now + 8 * 3_600_000).toISOString().slice(0, 7);
-      const lose = async (id: string, ago: number): Promise<void> => {
-        const leg: Leg = [id, 'contributor', 'brand:aurora', 5n];
-        await under.deliverCommissions([commission(id, new Date(now - ago).toISOString(), [leg])]);
-        await admin.query('delete from line where posting_id = $1', [id]);
-      };
-      // from another machine, whose clock is ahead
-      await lose('just-now', -30_000);
-      expect(await verification(cycle)).toMatchObject({ ok: true, compared: true });
-      await lose('before', 20_000);
-      expect((await verification(cycle)).faults).toMatchObject([
-        { kind: 'source', detail: 'lines is 0, should be 1; amount is 0.00, should be 5.00' },
-      ]);
-    });
-  });
-
   it.each([
     ['positions sum to 0', `update net_position set net = net + 1 where party = 'operator'`],
     ['positions sum to 0', `update statement set net = net + 1 where party = 'brand:birch'`],
@@ -559,7 +334,3 @@ describe('the verification of a cycle', () => {
     expect([found?.ok, found?.measured]).toEqual([false, expect.stringContaining('2026-03')]);
   });
 });
-
-const COLUMNS = `id, cycle, day, reader, own_id, type, posting_id, lot_id, original_line_id, original_posting_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at, payer, payee, issuer,
-  redeemer, store, asset, points, price_micro, fixed_micro, currency, reference, issuer_contract, redeemer_contract, funding_mode, funders, campaign,
-  earned_at, expires_at, digest`;

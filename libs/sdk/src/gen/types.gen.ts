@@ -712,7 +712,7 @@ export type CycleVerification = {
     compared: boolean;
     lines: number;
     faults: Array<{
-        kind: 'line' | 'source' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
+        kind: 'line' | 'cycle' | 'source' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
         id: string;
         detail: string;
     }>;

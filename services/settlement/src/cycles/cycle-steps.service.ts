@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { Reply } from '#libs/http';
-import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
+import { AllianceClock, exactSum, fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -35,6 +35,7 @@ const FREEZE_PATIENCE_MS = 12_000;
 export class CycleStepsService {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
     private readonly netting: NettingService,
@@ -90,9 +91,10 @@ export class CycleStepsService {
     // the wait covered only a cycle that was cut off when the call arrived
     if (step === 'freeze' && arrived === 'open') fail('cycle_state');
     const cycle = await this.cycles.take(tx, id, step);
+    const now = this.clock.now();
     switch (step) {
       case 'cut-off':
-        await this.cycles.advance(tx, cycle, step, []);
+        await this.cycles.advance(tx, cycle, step, [], { now });
         break;
       case 'freeze':
         await this.freezes.begin(tx, cycle);
@@ -103,7 +105,7 @@ export class CycleStepsService {
       case 'close':
         await this.cycles.advance(tx, cycle, step, await this.positions.ofCycle(tx, id));
     }
-    await this.cycles.sign(tx, id, step, caller, key);
+    await this.cycles.sign(tx, id, step, caller, key, now);
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {

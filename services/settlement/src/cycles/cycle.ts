@@ -103,3 +103,72 @@ export function targetMonth(
     month = monthAfter(month, zone);
   }
 }
+
+/** The end of a cycle, exclusive, by its month and its cut-off. */
+export function endOf({ month, cutOffAt }: Pick<Cycle, 'month' | 'cutOffAt'>, zone: string): Date {
+  const { to } = monthBounds(month, zone);
+  return cutOffAt !== null && cutOffAt < to ? cutOffAt : to;
+}
+
+/**
+ * Whether a cycle holds lines that it could not have taken. They were posted in this month, outside of the cycle's time, the first at
+ * `firstPostedAt`.
+ * @param all the cycles of the currency
+ */
+export function misfiled(
+  cycle: Pick<Cycle, 'month' | 'currency'>,
+  { month, currency, firstPostedAt }: { month: string; currency: string; firstPostedAt: Date },
+  all: readonly Cycle[],
+  zone: string,
+): boolean {
+  if (currency !== cycle.currency || month >= cycle.month) return true;
+  // cycles only close: what takes a line now would have taken it then
+  return targetMonth(firstPostedAt, zone, (m) => all.find((one) => one.month === m)) < cycle.month;
+}
+
+/** A step of a cycle on record. */
+export interface RecordedStep {
+  readonly step: CycleStep;
+  readonly at: Date;
+}
+
+const STEPS_UP_TO: Readonly<Record<CycleStatus, readonly CycleStep[]>> = {
+  open: [],
+  cut_off: ['cut-off'],
+  freezing: ['cut-off', 'freeze'],
+  frozen: ['cut-off', 'freeze'],
+  confirmed: ['cut-off', 'freeze', 'confirm'],
+  closed: ['cut-off', 'freeze', 'confirm', 'close'],
+};
+
+export interface CycleFault {
+  readonly kind: 'cycle';
+  readonly id: string;
+  readonly detail: string;
+}
+
+/**
+ * What a cycle says of itself that does not follow from its month, the steps on record, and the cycle before.
+ * @param all the cycles of the currency
+ */
+export function cycleFaults(
+  cycle: Cycle,
+  all: readonly Cycle[],
+  zone: string,
+  steps: readonly RecordedStep[],
+): CycleFault[] {
+  const { from } = monthBounds(cycle.month, zone);
+  const before = all.find(({ month }) => monthAfter(month, zone) === cycle.month);
+  const endBefore = before === undefined ? from : endOf(before, zone);
+  const cutOffAt = steps.find(({ step }) => step === 'cut-off')?.at ?? null;
+  const text = (at: Date | null): string => (at === null ? 'none' : at.toISOString());
+  const facts: [name: string, is: string, should: string][] = [
+    ['from', text(cycle.from), text(endBefore < from ? endBefore : from)],
+    ['to', text(cycle.to), text(endOf({ ...cycle, cutOffAt }, zone))],
+    ['cutOffAt', text(cycle.cutOffAt), text(cutOffAt)],
+    ['steps', steps.map(({ step }) => step).join(', '), STEPS_UP_TO[cycle.status].join(', ')],
+  ];
+  return facts
+    .filter(([, is, should]) => is !== should)
+    .map(([name, is, should]) => ({ kind: 'cycle', id: cycle.id, detail: `${name} is ${is}, should be ${should}` }));
+}

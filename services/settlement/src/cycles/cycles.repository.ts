@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleSeal, CycleStatus, CycleStep, RecordedStep } from './cycle.js';
 import { CYCLES } from './cycles.tables.js';
 
 @Injectable()
@@ -83,6 +83,14 @@ export class CyclesRepository {
       [caller, key],
     );
     return rows[0] ?? null;
+  }
+
+  /** The steps of a cycle, in their order. */
+  steps(tx: EntityManager, cycle: string): Promise<RecordedStep[]> {
+    return tx.query(
+      `select step, at from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,
+      [cycle],
+    );
   }
 
   async addStep(

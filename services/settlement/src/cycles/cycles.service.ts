@@ -8,8 +8,8 @@ import { AllianceClock, dayKey, fail, monthBounds, monthKey } from '#libs/kernel
 import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
-import { cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
+import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
+import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
 /** The fields that decide a line's cycle. */
@@ -144,8 +144,23 @@ export class CyclesService {
   }
 
   /** Records the caller of a step. */
-  async sign(tx: EntityManager, id: string, step: CycleStep, caller: string, key: string | undefined): Promise<void> {
-    await this.cycles.addStep(tx, id, step, caller, key ?? null, this.clock.now());
+  async sign(
+    tx: EntityManager,
+    id: string,
+    step: CycleStep,
+    caller: string,
+    key: string | undefined,
+    at: Date,
+  ): Promise<void> {
+    await this.cycles.addStep(tx, id, step, caller, key ?? null, at);
+  }
+
+  /**
+   * What a cycle says of itself that does not follow from the steps on record and the cycle before.
+   * @param all the cycles of its currency
+   */
+  async faults(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<CycleFault[]> {
+    return cycleFaults(cycle, all, this.zone, await this.cycles.steps(tx, cycle.id));
   }
 
   /** Moves a cycle without an event, to a state between two published states. */
@@ -162,10 +177,9 @@ export class CyclesService {
     cycle: Cycle,
     step: CycleMove,
     positions: readonly { party: string; net: bigint }[],
-    seal: CycleSeal | null = null,
+    { seal = null, now = this.clock.now() }: { seal?: CycleSeal | null; now?: Date } = {},
   ): Promise<void> {
     const status = nextStatus(cycle, step);
-    const now = this.clock.now();
     const early = now.getTime() < cycle.to.getTime();
     await this.cycles.advance(tx, cycle.id, status, now, early ? now : cycle.to, seal);
     if (status === 'cut_off' && early) {

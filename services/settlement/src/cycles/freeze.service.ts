@@ -134,9 +134,7 @@ export class FreezeService {
     const resultsRoot = await this.verification.resultsRoot(tx, id);
     const cycle = await this.cycles.take(tx, id, 'seal');
     await this.cycles.advance(tx, cycle, 'seal', positionsOf(net(groups).positions, told), {
-      lineCount,
-      linesRoot,
-      resultsRoot,
+      seal: { lineCount, linesRoot, resultsRoot },
     });
     await this.freezes.save(tx, { ...freeze, stage: 'done' });
   }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Cycle } from '../cycles/cycle.js';
 import type { LineType } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 import type { EarningLines } from './earnings.js';
@@ -14,29 +13,39 @@ export interface PostingKey {
 
 /** Posting times. */
 export interface Period {
-  readonly from: Date;
+  /** Null: since ever. */
+  readonly from: Date | null;
   /** First instant that no longer belongs to it. */
   readonly to: Date;
 }
 
-/** Lines of cycles, of a posting time if one is given, but not of the time in which traffic goes on. */
+/** Lines of cycles, of a posting time, but not of the time in which traffic goes on. */
 export interface LinesAsked {
   readonly cycles: readonly string[];
-  readonly during?: Period;
+  readonly during: Period;
   readonly moving: Period;
 }
 
-/** Who recorded what lines are about. */
-export type SourceName = 'ledger' | 'referrals';
+/** Lines of a cycle that were posted in a month, in a currency, and not in the time of the cycle. */
+export interface LinesOutside {
+  /** One of them. */
+  readonly id: string;
+  readonly month: string;
+  readonly currency: string;
+  readonly lines: string;
+  readonly firstPostedAt: Date;
+}
 
 interface PricedRow {
   fee: boolean;
   issuer: Party;
   redeemer: Party | null;
-  payer: Party | null;
+  payer: Party;
   payee: Party;
   asset: string;
-  price_micro: bigint | null;
+  price_micro: bigint;
+  funders: string | null;
+  lines: string;
   points: string;
 }
 
@@ -52,20 +61,18 @@ interface EarningRow {
 }
 
 const OF_POINTS = `l.fixed_micro = 0 and l.type in ('redemption', 'redemption_reversal', 'fee', 'fee_reversal')`;
-const LINES_OF: Readonly<Record<SourceName, string>> = { ledger: OF_POINTS, referrals: 'l.fixed_micro <> 0' };
-const SHARED = `l.funders like '%,%'`;
 /** Parameters 1 to 5: cycles, the time that is asked about, and of it the time in which traffic goes on. */
 const ASKED =
   'l.cycle = any($1) and l.posted_at >= $2 and l.posted_at < $3 and (l.posted_at < $4 or l.posted_at >= $5)';
 
-/** Sums over the lines of a cycle, and what lies in another cycle than its posting time says. */
+/** Sums over lines, and what bears on their comparison. */
 @Injectable()
 export class SourcesRepository {
-  /** Whether a cycle has no more lines than that. */
-  async few(tx: EntityManager, cycle: string, most: number): Promise<boolean> {
+  /** Whether these cycles together have no more lines than that. */
+  async few(tx: EntityManager, cycles: readonly string[], most: number): Promise<boolean> {
     const rows: { few: boolean }[] = await tx.query(
-      `select count(*) <= $2 as few from (select from line where cycle = $1 limit $2 + 1) l`,
-      [cycle, most],
+      `select count(*) <= $2 as few from (select from line where cycle = any($1) limit $2 + 1) l`,
+      [cycles, most],
     );
     return rows[0]?.few === true;
   }
@@ -73,17 +80,18 @@ export class SourcesRepository {
   /** Lines of points spent and given back. */
   async spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
-      `select l.type like 'fee%' as fee, l.issuer, l.redeemer, case when ${SHARED} then null else l.payer end as payer, l.payee, l.asset,
-          case when ${SHARED} then null else l.price_micro end as price_micro, sum(l.points)::text as points
-         from line l where ${ASKED} and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%')
-        group by 1, 2, 3, 4, 5, 6, 7`,
+      `select l.type like 'fee%' as fee, l.issuer, l.redeemer, l.payer, l.payee, l.asset, l.price_micro,
+          case when l.funders like '%,%' then l.funders end as funders, count(*)::text as lines, sum(l.points)::text as points
+         from line l where ${ASKED} and ${OF_POINTS}
+        group by 1, 2, 3, 4, 5, 6, 7, 8`,
       parametersOf(asked),
     );
-    return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
+    return rows.map(({ fee, price_micro, lines, points, redeemer, ...row }) => ({
       ...row,
       kind: fee ? 'fee' : 'reimbursement',
       redeemer: redeemer ?? '',
       priceMicro: price_micro,
+      lines: BigInt(lines),
       points: BigInt(points),
     }));
   }
@@ -108,44 +116,32 @@ export class SourcesRepository {
     return rows[0]?.waits === true;
   }
 
-  /** Postings whose events the operator set aside. */
+  /** Postings whose events the operator set aside. A row without the recorded call is an edit, and leaves nothing out. */
   setAside(tx: EntityManager, consumers: readonly string[]): Promise<PostingKey[]> {
     return tx.query(
-      `select key as "walletId", event_id as "postingId" from parked_record where consumer_group = any($1) and kind = 'set_aside'`,
+      `select key as "walletId", event_id as "postingId" from parked_record r where consumer_group = any($1) and kind = 'set_aside'
+          and exists (select from operator_audit a where a.client = r.set_aside_by and a.path = '/v1/operator/parked/settlement/' || r.id || '/set-aside')`,
       [consumers],
     );
   }
 
-  /** Postings of other times whose lines a cycle took: adjustments of prior periods. */
-  outside(tx: EntityManager, source: SourceName, cycle: string, { from, to }: Period): Promise<PostingKey[]> {
-    return tx.query(
-      `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l
-        where l.cycle = $1 and ${LINES_OF[source]} and (l.posted_at < $2 or l.posted_at >= $3)`,
-      [cycle, from, to],
-    );
-  }
-
-  /**
-   * Postings of a period whose lines another cycle of the currency took: an earlier one, or a later one. A line is recorded on its own day or
-   * later. Lines of what is no cycle are of none.
-   */
-  elsewhere(
+  /** Lines of a cycle that were not posted in this time, or are of another currency. */
+  outside(
     tx: EntityManager,
-    source: SourceName,
-    { id, currency, from: begins }: Pick<Cycle, 'id' | 'currency' | 'from'>,
-    where: 'earlier' | 'later',
+    cycle: string,
+    currency: string,
+    zone: string,
     { from, to }: Period,
-    firstDay: string,
-  ): Promise<PostingKey[]> {
+  ): Promise<LinesOutside[]> {
     return tx.query(
-      `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l join cycle c on c.id = l.cycle
-        where c.id <> $1 and c.currency = $2 and c.from_at ${where === 'earlier' ? '<' : '>'} $6 and l.currency = $2
-          and ${LINES_OF[source]} and l.posted_at >= $3 and l.posted_at < $4 and l.day >= $5::date`,
-      [id, currency, from, to, firstDay, begins],
+      `select min(l.id::text) as id, to_char(l.posted_at at time zone $5, 'YYYY-MM') as month, l.currency, count(*)::text as lines,
+          min(l.posted_at) as "firstPostedAt"
+         from line l where l.cycle = $1 and (l.posted_at < $2 or l.posted_at >= $3 or l.currency <> $4) group by 2, 3 order by 2, 3`,
+      [cycle, from, to, currency, zone],
     );
   }
 }
 
 function parametersOf({ cycles, during, moving }: LinesAsked): unknown[] {
-  return [cycles, during?.from ?? '-infinity', during?.to ?? 'infinity', moving.from, moving.to];
+  return [cycles, during.from ?? '-infinity', during.to, moving.from, moving.to];
 }

@@ -6,14 +6,15 @@ import { CONFIG } from '#libs/http';
 import {
   addDays,
   AllianceClock,
-  dayKey,
   DomainError,
   fail,
   formatInstant,
+  idFromUuid,
   monotonicMs,
   monthBounds,
 } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
+import { endOf, isSealed, misfiled } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
@@ -23,13 +24,13 @@ import type { Fault } from '../verification/verification.js';
 import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
-import type { LinesAsked, Period, PostingKey, SourceName } from './sources.repository.js';
-import { pricedOf, spendingFigure } from './spending.js';
+import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
+import { pricedOf, spendingFigures } from './spending.js';
 import type { SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
 
-/** A cycle of so many lines is asked about in one question, others day by day. */
+/** The time of a cycle with so many lines is asked about in one question, of others day by day. */
 const FEW_LINES = 5_000;
 /** What one question may name. */
 const MOST_POSTINGS = 500;
@@ -43,13 +44,15 @@ const PATIENCE_MS = 5_000;
 /** A question that takes longer is asked in halves, down to an hour. */
 const SLOW_MS = 1_500;
 const HOUR_MS = 3_600_000;
+/** How long a comparison of older times stays valid if no line of theirs came or went. */
+const PROOF_MS = 3_600_000;
 
 const plus = (at: Date, ms: number): Date => new Date(at.getTime() + ms);
 const earlier = (a: Date, b: Date): Date => (a < b ? a : b);
 
 /** Whose postings make lines, and how they are asked for. */
 interface Source {
-  readonly name: SourceName;
+  readonly name: string;
   /** What its figures count. */
   readonly counted: string;
   /** Consumers here that make lines of them. */
@@ -58,32 +61,45 @@ interface Source {
   ask(which: Which, currency: string): Promise<Figure[]>;
 }
 
-/** Postings of a time, those that are named, or of those that are named the ones of a time. */
-interface Which extends Partial<Period> {
+/** Postings of a time, and of those the ones that are named. */
+interface Which extends Period {
   readonly postings?: readonly PostingKey[];
 }
 
-/** Postings that are asked for, and those that are not because they may be on their way. */
-interface Times {
-  readonly asked: Period;
-  readonly moving: Period;
+/** A time, from the end of one cycle to that of another, whose postings are compared with lines. */
+interface Span {
+  /** Before the ids of what differs. */
+  readonly of: string;
+  /** The cycles whose time it is, in order. */
+  readonly cycles: readonly Cycle[];
+  /** The cycles in which lines of that time may lie. */
+  readonly lying: readonly Cycle[];
+  readonly during: Period;
 }
 
-/** What lines hold of a source, and of which posting times. */
+/** What lines hold of a source, of a time. */
 interface Read {
   readonly source: Source;
   readonly asked: Period;
+  /** Before that there should be nothing. */
+  readonly begins: Date;
   /** Whether one question is enough for all of it. */
   readonly few: boolean;
   readonly ours: Sums;
-  readonly outside: readonly PostingKey[];
-  readonly leftOut: readonly PostingKey[];
+  readonly aside: readonly PostingKey[];
+  /** Remembers that no difference was found. */
+  readonly proven?: () => void;
 }
 
-/** Holds the lines of a cycle against those who recorded what they are about. */
+/**
+ * Holds lines against those who recorded what they are about. What was posted up to the end of a cycle has its lines, wherever they lie, and
+ * each lies in the cycle that took it.
+ */
 @Injectable()
 export class SourcesService {
   private readonly sources: readonly Source[];
+  /** Comparisons of older times without a difference, by source and currency: of what, and when, ms. */
+  private readonly proven = new Map<string, { what: string; at: number }>();
 
   constructor(
     @Inject(CONFIG) private readonly config: SettlementConfig,
@@ -99,10 +115,10 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
+        lines: async (...asked) => (await repository.spending(...asked)).flatMap(spendingFigures),
         ask: async (which, currency) => {
           const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
-          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
+          return spent.flatMap((row) => pricedOf(row, currency)).flatMap(spendingFigures);
         },
       },
       {
@@ -137,46 +153,34 @@ export class SourcesService {
   }
 
   /**
-   * Sums of the lines of a cycle that are not what the ledger stamped or referrals posted, once all that was committed before has arrived. What comes
-   * while they are read differs by something else at a second look, and an edit does not. Null: not everything has arrived, or somebody gave
-   * no answer.
+   * Sums of lines up to the end of a cycle that are not what the ledger stamped or referrals posted, once all that was committed before has
+   * arrived, and lines that lie in the wrong cycle. What arrives meanwhile differs by something else at a second look; an edit does not. Null:
+   * not everything has arrived, or a service gave no answer.
    */
   async differences(id: string, patienceMs = PATIENCE_MS): Promise<Fault[] | null> {
     const first = await this.look(id, patienceMs);
     if (first === null || first.length === 0) return first;
     const second = await this.look(id, patienceMs);
     if (second === null) return null;
-    const offs = new Map(first.map((fault) => [fault.id, fault.off]));
-    return second.filter((fault) => offs.get(fault.id) === fault.off);
+    const known = new Set(first.map(({ id, off }) => `${id} ${off}`));
+    return second
+      .filter(({ id, off }) => known.has(`${id} ${off}`))
+      .map(({ kind, id, detail }) => ({ kind, id, detail }));
   }
 
   private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
     const at = this.clock.now();
     if (!(await this.settled.reached(patienceMs))) return null;
     const cycle = await this.cycles.get(id);
-    const others = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
-    const past = others.filter(({ from }) => from < cycle.from).sort((a, b) => b.from.getTime() - a.from.getTime());
-    const [before, beforeThat = before] = past;
-    // right after a cut-off the cycle that it ended may have taken what belongs to the next one
-    const holding = others
-      .filter(({ from }) => beforeThat !== undefined && from >= beforeThat.from)
-      .map((one) => one.id);
-    const times = this.timesOf(cycle, at);
+    const all = (await this.cycles.list())
+      .filter(({ currency }) => currency === cycle.currency)
+      .sort((a, b) => (a.month < b.month ? -1 : 1));
     // what the sources are asked for afterwards holds no snapshot
-    const seen = await runAudit(this.dataSource, async (tx) => {
-      const read: Read[] = [];
-      for (const source of this.sources) {
-        if (await this.repository.waits(tx, source.consumers)) return null;
-        const aside = await this.repository.setAside(tx, source.consumers);
-        read.push(await this.read(tx, source, cycle, times, aside));
-        if (before !== undefined) read.push(await this.readBefore(tx, source, before, holding, times, aside));
-      }
-      return read;
-    });
+    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, cycle, all, at));
     if (seen === null) return null;
     try {
-      const found = before === undefined ? [] : this.gapAfter(before, cycle);
-      for (const one of seen) found.push(...(await this.compare(one, cycle.currency)));
+      const found: Differing[] = [...seen.faults];
+      for (const read of seen.reads) found.push(...(await this.compare(read, cycle.currency)));
       return found;
     } catch (error) {
       if (error instanceof DomainError) return null;
@@ -184,98 +188,125 @@ export class SourcesService {
     }
   }
 
-  /** A cycle begins where the one before ended, or with its month. */
-  private gapAfter(before: Cycle, { month, from }: Cycle): Differing[] {
-    if (from <= before.to || from.getTime() === monthBounds(month, this.config.zone).from.getTime()) return [];
-    const [is, should] = [from, before.to].map(formatInstant);
-    return [{ kind: 'source', id: 'beginning', detail: `from is ${is}, should be ${should}`, off: `${is}` }];
-  }
-
-  /** What the cycle before had coming: its own lines, and those that came too late for it and lie in later cycles. */
-  private async readBefore(
-    tx: EntityManager,
-    source: Source,
-    before: Cycle,
-    cycles: readonly string[],
-    times: Times,
-    aside: readonly PostingKey[],
-  ): Promise<Read> {
-    const { from, to } = this.periodOf(before);
-    const during = { from, to: earlier(to, times.moving.from) };
-    const ours = new Sums(`posted in ${before.id}: `);
-    const moving = { from: during.to, to: during.to };
-    for (const figure of await source.lines(tx, { cycles, during, moving })) ours.add(figure);
-    const few = await this.repository.few(tx, before.id, FEW_LINES);
-    return { source, asked: during, few, ours, outside: [], leftOut: aside };
-  }
-
+  /** Sums of lines by source and time, and what is wrong without asking anybody. Null: an event waits for the operator. */
   private async read(
     tx: EntityManager,
-    source: Source,
     cycle: Cycle,
-    { asked, moving }: Times,
-    aside: readonly PostingKey[],
-  ): Promise<Read> {
-    const ours = new Sums();
-    for (const figure of await source.lines(tx, { cycles: [cycle.id], moving })) ours.add(figure);
-    const outside = await this.repository.outside(tx, source.name, cycle.id, { from: asked.from, to: moving.to });
-    const few = await this.repository.few(tx, cycle.id, FEW_LINES);
-    return { source, asked, few, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
+    all: readonly Cycle[],
+    at: Date,
+  ): Promise<{ reads: Read[]; faults: Differing[] } | null> {
+    const moving = this.movingOf(cycle, at);
+    const { old, spans } = this.spansOf(cycle, all, at);
+    const unsealed = all.filter(({ status }) => !isSealed(status));
+    const reads: Read[] = [];
+    for (const source of this.sources) {
+      if (await this.repository.waits(tx, source.consumers)) return null;
+      const aside = await this.repository.setAside(tx, source.consumers);
+      const readSpan = async ({ of, cycles, lying, during }: Span): Promise<Read> => {
+        const ours = new Sums(of);
+        for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving })) ours.add(figure);
+        const [first = cycle] = cycles;
+        const begins = monthBounds(first.month, this.config.zone).from;
+        const few = await this.repository.few(tx, idsOf(cycles), FEW_LINES);
+        return { source, asked: { ...during, to: earlier(during.to, moving.from) }, begins, few, ours, aside };
+      };
+      if (old !== null) {
+        // lines of frozen cycles do not change, so the others say whether there is anything new
+        const late = await source.lines(tx, { cycles: idsOf(unsealed), during: old.during, moving });
+        const what = JSON.stringify([old.during.to, late.map(figureText), aside]);
+        const of = `${source.name} ${cycle.currency}`;
+        const known = this.proven.get(of);
+        if (known?.what !== what || monotonicMs() - known.at >= PROOF_MS)
+          reads.push({ ...(await readSpan(old)), proven: () => this.proven.set(of, { what, at: monotonicMs() }) });
+      }
+      for (const span of spans) reads.push(await readSpan(span));
+    }
+    const faults: Differing[] = [];
+    for (const one of unsealed) faults.push(...(await this.filedWrongly(tx, one, all)));
+    for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
+    return { reads, faults };
   }
 
-  /** What an operator set aside is left out, and what came too late counts where it was filed. */
-  private async compare({ source, asked, few, ours, outside, leftOut }: Read, currency: string): Promise<Differing[]> {
+  /**
+   * The times up to the end of a cycle: each from the end of the cycle before, so that no instant is left out, whatever cycles there are. Those
+   * before the time of the last frozen cycle are one.
+   */
+  private spansOf(cycle: Cycle, all: readonly Cycle[], at: Date): { old: Span | null; spans: Span[] } {
+    const upTo = all.filter(({ month }) => month <= cycle.month);
+    const first = Math.max(
+      0,
+      upTo.findLastIndex(({ id, status }) => id !== cycle.id && isSealed(status)),
+    );
+    const ends = upTo.map((one) => this.endOf(one));
+    const start = ends[first - 1] ?? null;
+    const old =
+      start === null
+        ? null
+        : {
+            of: `posted before ${formatInstant(start)}: `,
+            cycles: upTo.slice(0, first),
+            lying: all,
+            during: { from: null, to: start },
+          };
+    // right after a cut-off the cycle that it ended may have taken what belongs to the next one
+    const lying = all.slice(Math.max(0, first - 1));
+    const spans = upTo.slice(first).map((one, i): Span => {
+      const during = { from: ends[first + i - 1] ?? null, to: ends[first + i] ?? at };
+      return { of: one.id === cycle.id ? '' : `posted in ${one.id}: `, cycles: [one], lying, during };
+    });
+    return { old, spans };
+  }
+
+  /** An open cycle is compared up to a moment ago, so that traffic may go on. */
+  private movingOf(cycle: Cycle, at: Date): Period & { from: Date } {
+    const end = this.endOf(cycle);
+    if (cycle.status !== 'open' || this.clock.frozenAt !== null) {
+      const to = earlier(end, addDays(at, 1, this.config.zone));
+      return { from: to, to };
+    }
+    return { from: earlier(end, plus(at, -COMMIT_MS)), to: earlier(end, plus(at, SKEW_MS)) };
+  }
+
+  /** The first instant after a cycle. A cut-off within the month belongs to the cycle that it ends, to the millisecond. */
+  private endOf(cycle: Cycle): Date {
+    const end = endOf(cycle, this.config.zone);
+    return end < monthBounds(cycle.month, this.config.zone).to ? plus(end, 1) : end;
+  }
+
+  private async filedWrongly(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<Differing[]> {
+    const { from, to } = monthBounds(cycle.month, this.config.zone);
+    const time = { from, to: cycle.cutOffAt === null ? to : earlier(to, plus(cycle.cutOffAt, SKEW_MS)) };
+    const groups = await this.repository.outside(tx, cycle.id, cycle.currency, this.config.zone, time);
+    return groups
+      .filter((group) => misfiled(cycle, group, all, this.config.zone))
+      .map(({ id, month, currency, lines }) => ({
+        kind: 'line',
+        id: idFromUuid('ln', id),
+        detail: `lies in ${cycle.id} with ${lines} lines in all that were posted in ${month} in ${currency} and do not belong there`,
+        off: `${cycle.id} ${lines}`,
+      }));
+  }
+
+  /** What an operator set aside is left out. */
+  private async compare(
+    { source, asked, begins, few, ours, aside, proven }: Read,
+    currency: string,
+  ): Promise<Differing[]> {
     const theirs = new Sums();
     const add = (figures: readonly Figure[], factor = 1n): void => {
       for (const figure of figures) theirs.add(figure, factor);
     };
-    for (const period of few ? [asked] : this.days(asked)) add(await this.during(source, period, currency));
-    for (const postings of chunks(outside)) add(await source.ask({ postings }, currency));
-    for (const postings of chunks(leftOut)) add(await source.ask({ ...asked, postings }, currency), -1n);
-    return ours.differences(theirs, source.counted);
+    for (const period of few ? [asked] : this.days(asked, begins)) add(await this.during(source, period, currency));
+    for (const postings of chunks(aside)) add(await source.ask({ ...asked, postings }, currency), -1n);
+    const found = ours.differences(theirs, source.counted);
+    if (found.length === 0) proven?.();
+    return found;
   }
 
-  /** Postings of a period that make no line of its cycle, and need not. */
-  private async leftOut(
-    tx: EntityManager,
-    source: Source,
-    cycle: Cycle,
-    { from, to: end }: Period,
-    aside: readonly PostingKey[],
-  ): Promise<PostingKey[]> {
-    const firstDay = dayKey(from, this.config.zone);
-    const first = { from, to: earlier(end, plus(from, SKEW_MS)) };
-    // the cycle before may have what is its own; while it is being frozen what comes late goes to the next
-    const elsewhere = await this.repository.elsewhere(tx, source.name, cycle, 'earlier', first, firstDay);
-    if (cycle.status === 'freezing')
-      elsewhere.push(
-        ...(await this.repository.elsewhere(tx, source.name, cycle, 'later', { from, to: end }, firstDay)),
-      );
-    const all = [...elsewhere, ...aside];
-    return [...new Map(all.map((one) => [one.postingId, one])).values()];
-  }
-
-  /** An open cycle is compared up to a moment ago, so that traffic may go on. */
-  private timesOf(cycle: Cycle, at: Date): Times {
-    const { from, to } = this.periodOf(cycle);
-    if (cycle.status !== 'open' || this.clock.frozenAt !== null) {
-      const end = earlier(to, addDays(at, 1, this.config.zone));
-      return { asked: { from, to: end }, moving: { from: end, to: end } };
-    }
-    const moving = { from: earlier(to, plus(at, -COMMIT_MS)), to: earlier(to, plus(at, SKEW_MS)) };
-    return { asked: { from, to: moving.from }, moving };
-  }
-
-  /** A cut-off within the month belongs to the cycle that it ends, to the millisecond. */
-  private periodOf({ month, from, to }: Cycle): Period {
-    const bounds = monthBounds(month, this.config.zone);
-    const inside = (at: Date, bound: Date): Date => (at.getTime() === bound.getTime() ? at : plus(at, 1));
-    return { from: inside(from, bounds.from), to: inside(to, bounds.to) };
-  }
-
-  /** The days of a period. */
-  private *days({ from, to }: Period): Generator<Period> {
-    for (let at = from; at < to;) {
+  /** The days of a period, after what should be nothing. */
+  private *days({ from, to }: Period, begins: Date): Generator<Period> {
+    if (from === null && begins < to) yield { from, to: begins };
+    for (let at = from ?? earlier(begins, to); at < to;) {
       const next = earlier(addDays(at, 1, this.config.zone), to);
       yield { from: at, to: next };
       at = next;
@@ -287,6 +318,7 @@ export class SourcesService {
     try {
       return await source.ask({ ...period }, currency);
     } catch (error) {
+      if (period.from === null) throw error;
       const span = period.to.getTime() - period.from.getTime();
       if (monotonicMs() - started < SLOW_MS || span <= HOUR_MS) throw error;
       const middle = plus(period.from, Math.floor(span / 2));
@@ -300,6 +332,14 @@ export class SourcesService {
   private async post<T>(url: string, which: object): Promise<T> {
     return (await this.client.post<T>(url, which)) ?? fail('unavailable');
   }
+}
+
+function idsOf(cycles: readonly Cycle[]): string[] {
+  return cycles.map(({ id }) => id);
+}
+
+function figureText({ id, count, amountMicro }: Figure): string {
+  return `${id} ${count} ${amountMicro}`;
 }
 
 function* chunks(postings: readonly PostingKey[]): Generator<PostingKey[]> {

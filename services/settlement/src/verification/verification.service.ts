@@ -85,6 +85,8 @@ export class VerificationService {
       }),
     );
     if (isSealed(cycle.status)) {
+      const all = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
+      faults.push(...(await this.cycles.faults(tx, cycle, all)));
       const derived = await this.netting.fromLines(tx, cycle.id);
       const { positions: nets } = net(derived.groups);
       const made = [...draft.statements].map(([brand, statement]) => {

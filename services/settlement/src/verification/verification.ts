@@ -4,6 +4,7 @@ import { canonicalJson, fail } from '#libs/kernel';
 /** The subjects of faults. */
 export const FAULT_KINDS = [
   'line',
+  'cycle',
   'source',
   'day',
   'group',
