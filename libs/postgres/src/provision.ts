@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { Connection } from './connection.js';
 
 /** Passwords of a service's roles; keep them as secrets. */
 export interface RolePasswords {
@@ -43,7 +44,7 @@ export function withDatabase(url: string, database: string, user?: string, passw
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Connection({ connectionString: url });
   await client.connect();
   try {
     return await work(client);
