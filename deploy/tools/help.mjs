@@ -14,7 +14,7 @@ const HELP = {
   'test:chaos':
     'tills at work while servers and services are killed, stand still and lose connections; -- --seed N --seconds N --short',
   'compose:env': 'draw the secrets that docker-compose.yml wants into .hezong/compose.env',
-  build: 'compile to dist/ (start and replay do it by themselves)',
+  build: 'compile to dist/ (start, replay and test do it by themselves)',
   check: 'everything below that can be told without running it; names what failed',
   typecheck: 'types only',
   lint: 'ESLint, type-aware',

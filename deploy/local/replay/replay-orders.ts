@@ -30,7 +30,10 @@ interface Posted {
   mismatches: string[];
 }
 
-/** Replays a file and reports; the exit code is 0 only when every brand issued exactly the points computed from the file. */
+/**
+ * Replays a file and reports; the exit code is 0 only when every brand issued exactly the points computed from the file. Throws before
+ * the first change if points are to be redeemed in real time: the visits of the file are past by then.
+ */
 export async function replayOrders(
   api: Api,
   file: string,
@@ -40,6 +43,10 @@ export async function replayOrders(
 ): Promise<number> {
   for (const order of orders) brandSpec(order.brand);
   const operator = clientOf(sandbox, sandbox.operator);
+  if (options.redeem && !(await operator.testClock.read()).frozen)
+    throw new Error(
+      '--redeem needs a sandbox whose test clock stands at the time of the orders, and this network runs in real time',
+    );
   const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
   const credentials = (brand: string): Credentials => {
     const found = alliance.brands.find((known) => known.slug === brand);

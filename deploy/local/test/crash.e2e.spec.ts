@@ -17,10 +17,11 @@ const ORDERS = 800;
 function replay(
   network: LocalNetwork,
   file: string,
+  ...more: string[]
 ): { done: Promise<{ code: number | null; output: string }>; output: () => string } {
   const child = spawn(
     process.execPath,
-    ['dist/deploy/local/replay.js', '--orders', file, '--network', network.file, '--concurrency', '32'],
+    ['dist/deploy/local/replay.js', '--orders', file, '--network', network.file, '--concurrency', '32', ...more],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';
@@ -71,6 +72,14 @@ describe('a network killed in the middle of a replay', () => {
     expect(output).not.toMatch(/DIFFERS/);
     expect([code, output]).toEqual([0, output]);
   }, 300_000);
+
+  it('refuses to redeem points in real time, in one sentence and before it changes anything', async () => {
+    expect(await replay(network, file, '--redeem').done).toEqual({
+      code: 1,
+      output:
+        '\nreplay stopped: --redeem needs a sandbox whose test clock stands at the time of the orders, and this network runs in real time\n',
+    });
+  }, 60_000);
 
   it('gives the same answers after PostgreSQL alone was killed, without a restart', async () => {
     await network.started();

@@ -93,17 +93,19 @@ type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | 
   handler: TypedPropertyDescriptor<H>,
 ) => void;
 
-/**
- * Declares the answer of a route. The method does not compile when it can return anything else. Adds to the `@ApiResponse` of the same
- * status (description, example).
- */
-export function ApiAnswer(status: number): Answering<void>;
-export function ApiAnswer<T>(status: number, answer: Shape<T>): Answering<T>;
-export function ApiAnswer(status: number, answer?: Shape): MethodDecorator {
-  return ApiResponse(answer === undefined ? { status } : { status, schema: answer as object });
+interface AboutAnswer<T> {
+  description?: string;
+  example?: T;
 }
 
-/** Like `Answers`, for a route with two answers, by status. */
+/** Declares the answer of a route. The method does not compile when it can return anything else, nor does another example. */
+export function ApiAnswer(status: number): Answering<void>;
+export function ApiAnswer<T>(status: number, answer: Shape<T>, about?: AboutAnswer<NoInfer<T>>): Answering<T>;
+export function ApiAnswer<T>(status: number, answer?: Shape<T>, about: AboutAnswer<T> = {}): MethodDecorator {
+  return ApiResponse({ status, ...(answer && { schema: answer as object }), ...about });
+}
+
+/** Like `ApiAnswer`, for a route with two answers, by status. */
 export function ApiAnswers<A extends Readonly<Record<number, Shape>>>(answers: A): Answering<AnswerOf<A[keyof A]>> {
   return applyDecorators(
     ...Object.entries(answers).map(([status, answer]) =>

@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { DataSource, EntityManager } from 'typeorm';
+import { callerName, callerOf } from '#libs/auth';
 import { exactJson, fail, isDomainError, parseExactJson, requestHash } from '#libs/kernel';
 import { brandPolicySql, runInTransaction } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
@@ -10,16 +11,26 @@ import { problemOf } from './problem.js';
 import type { Problem } from './problem.js';
 import { Reply } from './reply.js';
 
+/** A call of a brand or the operator. */
+export interface KeyedCall {
+  /** The calling brand; `'*'` for the operator. */
+  brand: string;
+  /** Id of the calling client. */
+  client: string;
+  /** Name of the caller: `callerName`. */
+  caller: string;
+  /** The Idempotency-Key header: 1 to 255 visible ASCII characters. */
+  key?: string | undefined;
+}
+
 /** One call that must have one effect. */
-export interface IdempotentCall {
-  /** Name of the caller: `callerName(caller)`. Transport keys are scoped to it. */
+export interface IdempotentCall extends Pick<KeyedCall, 'key'> {
+  /** Name of the caller: transport keys are scoped to it. */
   caller: string;
   /** Brand whose rows the work may see; `'*'` for the operator. Business keys are scoped to it. */
   brand: string;
   /** Name of the operation, e.g. `members.create`. */
   route: string;
-  /** The Idempotency-Key header: see `IdempotencyKey`. */
-  key?: string | undefined;
   /** The permanent key: externalId. */
   businessKey?: string | undefined;
   /** Content by which repeated calls are compared. */
@@ -162,12 +173,16 @@ function documented(target: object, method: string | symbol | undefined): void {
   })(target, method, handler);
 }
 
-/** The Idempotency-Key header: a string of 1 to 255 visible ASCII characters, or undefined. */
-export const IdempotencyKey: () => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext): string | undefined => {
-    const header = context.switchToHttp().getRequest<FastifyRequest>().headers['idempotency-key'];
-    if (header === undefined) return undefined;
-    if (typeof header === 'string' && KEY.test(header)) return header;
+/** The call: a `KeyedCall`. @throws DomainError `validation_failed` for a malformed key, `scope_missing` for a service of the network */
+export const Keyed: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext): KeyedCall => {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = callerOf(request);
+    if (caller.kind === 'internal') return fail('scope_missing');
+    const brand = caller.kind === 'brand' ? caller.brand : '*';
+    const key = request.headers['idempotency-key'];
+    if (key === undefined || (typeof key === 'string' && KEY.test(key)))
+      return { brand, client: caller.clientId, caller: callerName(caller), key };
     return fail('validation_failed', {
       errors: [
         {

@@ -29,8 +29,8 @@ export {
 export type { FieldOptions } from './fields.js';
 export { HttpModule } from './http.module.js';
 export { CONFIG } from './tokens.js';
-export { IdempotencyKey, idempotencyTableSql, idempotent } from './idempotency.js';
-export type { IdempotentCall, Outcome } from './idempotency.js';
+export { idempotencyTableSql, idempotent, Keyed } from './idempotency.js';
+export type { IdempotentCall, KeyedCall, Outcome } from './idempotency.js';
 export { Reply } from './reply.js';
 export { DUE, MOST_COUNTED } from './due.js';
 export type { Due, DueItems } from './due.js';

@@ -1,12 +1,11 @@
 import { Body, Controller, Get, Headers, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
-import { BrandRoute, CallerBrand, CurrentCaller, InternalRoute, OperatorRoute, PublicRoute } from '#libs/auth';
+import { BrandRoute, CurrentCaller, InternalRoute, OperatorRoute, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { defineConfig, processFields } from '#libs/config';
 import { AllianceClock, decodeCursor, fail, pageOf } from '#libs/kernel';
 import {
   ApiProblems,
   BodyLimit,
-  IdempotencyKey,
   INVARIANTS,
   IsCurrency,
   IsExternalId,
@@ -16,11 +15,12 @@ import {
   IsPoints,
   IsPrice,
   IsText,
+  Keyed,
   PageQuery,
   defineService,
   ifMatch,
 } from '../src/index.js';
-import type { Invariants, ServiceDefinition } from '../src/index.js';
+import type { Invariants, KeyedCall, ServiceDefinition } from '../src/index.js';
 
 /** Number of slow calls that have reached their handler. */
 export const slowCalls = { begun: 0 };
@@ -68,7 +68,7 @@ class EchoController {
   @Post()
   @BrandRoute('orders:write')
   @ApiProblems('validation_failed', 'brand_suspended')
-  create(@Body() body: EchoBody, @CallerBrand() brand: string, @IdempotencyKey() key?: string): unknown {
+  create(@Body() body: EchoBody, @Keyed() { brand, key }: KeyedCall): unknown {
     return { brand, lines: body.lines.length, points: body.points ?? null, key: key ?? null };
   }
 

@@ -179,7 +179,7 @@ grant select, insert, update, delete on brand_entry to hezong_ledger;
 -- lot grows by negative points.
 create table allocation (
   cell smallint not null,
-  ordinal smallint not null,
+  ordinal integer not null,
   wallet_id uuid not null,
   wallet_version bigint not null,
   posting_id uuid not null,
@@ -247,7 +247,7 @@ grant select on lot to hezong_ledger;
 
 -- All effects of postings on lots, in their order.
 create view movement with (security_invoker = true) as
-  select p.cell, p.wallet_id, p.wallet_version, 0::smallint as ordinal, p.id as posting_id, p.lot_id, l.points,
+  select p.cell, p.wallet_id, p.wallet_version, 0 as ordinal, p.id as posting_id, p.lot_id, l.points,
     null::uuid as original_posting_id, null::uuid as other_lot_id
     from posting p
     join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id
@@ -307,7 +307,7 @@ grant select on hold to hezong_ledger;
 -- Points that a hold reserves of each lot; a hold captured immediately reserved none.
 create table hold_lot (
   cell smallint not null,
-  ordinal smallint not null,
+  ordinal integer not null,
   hold_id uuid not null,
   lot_id uuid not null,
   points bigint not null,

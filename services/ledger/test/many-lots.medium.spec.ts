@@ -117,6 +117,16 @@ describe('a wallet of thousands of small lots', () => {
     expect(dearer()).toEqual([]);
   }, 300_000);
 
+  it('can be held as a whole, with more lots than two bytes can count', async () => {
+    const wallet = uuidv7();
+    for (const half of [16_500, 16_500]) {
+      const lots = Array.from({ length: half }, () => aLot(1));
+      await ledger.postings.accrue(anAccrual(wallet, 'aurora', lots));
+    }
+    const held = await ledger.postings.authorize(anAuthorization(wallet, 'crest', 33_000));
+    expect(held).toMatchObject({ verdict: 'created', numbers: { balance: 0n, held: 33_000n } });
+  }, 60_000);
+
   it('makes no other wallet wait, however long one of its operations takes', async () => {
     const { postings, owner } = ledger;
     const large = await filled(1_000);

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed, PageQuery } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
 import type { ConsentView } from './consents.answers.js';
@@ -24,13 +23,10 @@ export class ConsentsController {
   })
   @ApiProblems('validation_failed', 'not_found', 'idempotency_conflict', 'idempotency_in_progress')
   async add(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Param('memberRef') memberRef: string,
     @Body() body: ConsentDto,
   ): Promise<Reply<ConsentView>> {
-    const call = { brand, caller: callerName(caller), key };
     return this.consents.add(call, memberRef, consentFrom(body));
   }
 

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, systemNow, uuidv7 } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
@@ -15,13 +15,6 @@ import { ConsentsRepository } from './consents.repository.js';
 import type { Standing } from './consents.repository.js';
 import type { ConsentEvent } from './consents.tables.js';
 import { saidAtFault } from './said-at.js';
-
-/** The caller and its idempotency key. */
-export interface ConsentCall {
-  readonly brand: string;
-  readonly caller: string;
-  readonly key: string | undefined;
-}
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -71,7 +64,7 @@ export class ConsentsService {
   }
 
   /** Records a member's consent. Withdrawing join_pool ends the link: the member leaves the brand's part of the pool. */
-  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<Reply<ConsentView>> {
+  async add(call: KeyedCall, memberRef: string, consent: Consent): Promise<Reply<ConsentView>> {
     this.check([consent], () => '');
     const before = { said: false };
     const left: { link: MemberLink | null } = { link: null };

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt, mayEarn } from '#libs/directory';
 import type { Brand } from '#libs/directory';
 import { idempotent, Reply } from '#libs/http';
-import type { Outcome } from '#libs/http';
+import type { KeyedCall, Outcome } from '#libs/http';
 import { AllianceClock, Batches, fail, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { runInTransaction, sqlState } from '#libs/postgres';
@@ -21,13 +21,6 @@ import type { ContributionItem, ContributionRow } from './contributions.reposito
 import { contentOf, createdView } from './member.js';
 import type { Contribution } from './member.js';
 import type { MemberCreatedView } from './members.answers.js';
-
-/** The contributor and its idempotency key. */
-export interface ContributeCall {
-  readonly brand: string;
-  readonly caller: string;
-  readonly key: string | undefined;
-}
 
 interface Prepared {
   readonly item: ContributionItem;
@@ -70,7 +63,7 @@ export class ContributeService {
     return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
   }
 
-  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<Reply<MemberCreatedView>> {
+  async contribute(call: KeyedCall, brand: Brand, contribution: Contribution): Promise<Reply<MemberCreatedView>> {
     if (contribution.phone === null && contribution.email === null) fail('contact_required');
     this.consents.check(contribution.consents, (index) => `/consents/${index}`);
     checkProofs(contribution.verified, contribution, this.clock.now(), systemNow());
@@ -93,7 +86,7 @@ export class ContributeService {
   }
 
   /** Contributes with an idempotency key, whose record belongs in the same transaction. */
-  private async alone(call: ContributeCall, prepared: Prepared): Promise<Reply<MemberCreatedView>> {
+  private async alone(call: KeyedCall, prepared: Prepared): Promise<Reply<MemberCreatedView>> {
     let repeated = false;
     // the hash is keyed, because the record of an idempotency key must not reveal who was contributed
     const outcome = await idempotent(

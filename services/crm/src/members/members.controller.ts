@@ -1,9 +1,8 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import type { MemberCreatedView, MemberView } from './members.answers.js';
@@ -39,13 +38,8 @@ export class MembersController {
     'idempotency_conflict',
     'idempotency_in_progress',
   )
-  async contribute(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: ContributeDto,
-  ): Promise<Reply<MemberCreatedView>> {
-    const contributor = await this.contributions.requireContributor(brand);
+  async contribute(@Keyed() call: KeyedCall, @Body() body: ContributeDto): Promise<Reply<MemberCreatedView>> {
+    const contributor = await this.contributions.requireContributor(call.brand);
     const contribution = {
       externalId: body.externalId,
       ...spelling(body),
@@ -53,7 +47,6 @@ export class MembersController {
       consents: (body.consents ?? []).map(consentFrom),
       attributes: body.attributes ?? {},
     };
-    const call = { brand, caller: callerName(caller), key };
     return this.contributions.contribute(call, contributor, contribution);
   }
 

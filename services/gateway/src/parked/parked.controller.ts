@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PARKED_EVENT, shape } from '#libs/http';
@@ -34,13 +34,12 @@ export class ParkedController {
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, DONE)
+  @ApiAnswer(200, DONE, { example: { events: [EXAMPLE] } })
   @ApiOperation({
     summary: 'List events that could not be handled',
     description:
       'The first hundred of each service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.',
   })
-  @ApiOkResponse({ example: { events: [EXAMPLE] } })
   @ApiProblems('unavailable')
   async list(): Promise<{ events: ParkedEvent[] }> {
     return { events: await this.parked.list() };
@@ -49,13 +48,7 @@ export class ParkedController {
   @Post(':service/:id/set-aside')
   @HttpCode(200)
   @OperatorRoute()
-  @ApiAnswer(200, DONE)
-  @ApiOperation({
-    summary: 'Set one event aside, on record',
-    description:
-      'Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.',
-  })
-  @ApiOkResponse({
+  @ApiAnswer(200, DONE, {
     example: {
       events: [
         {
@@ -65,6 +58,11 @@ export class ParkedController {
         },
       ],
     },
+  })
+  @ApiOperation({
+    summary: 'Set one event aside, on record',
+    description:
+      'Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.',
   })
   @ApiProblems('not_found', 'validation_failed', 'unavailable', 'outcome_unknown')
   async setAside(
@@ -80,13 +78,12 @@ export class ParkedController {
   @Post(':service/:id/retry')
   @HttpCode(200)
   @OperatorRoute()
-  @ApiAnswer(200, DONE)
+  @ApiAnswer(200, DONE, { example: { events: [{ ...EXAMPLE, status: 'trying' }] } })
   @ApiOperation({
     summary: 'Retry an event, whether or not it was set aside',
     description:
       'Repeats the event and, if it is waiting, those queued behind it. An event that fails again stays where it was.',
   })
-  @ApiOkResponse({ example: { events: [{ ...EXAMPLE, status: 'trying' }] } })
   @ApiProblems('not_found', 'unavailable', 'outcome_unknown')
   async retry(
     @Param('service') service: string,

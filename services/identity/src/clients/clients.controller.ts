@@ -1,9 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, Keyed, PageQuery } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
@@ -25,10 +25,9 @@ export class ClientsController {
   create(
     @Param('slug') slug: string,
     @Body() body: NewBrandClientBody,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<NewClientView>> {
-    return this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key });
+    return this.clients.create({ brand: slug, asker: call.client }, body, call);
   }
 
   @Get()

@@ -5,7 +5,7 @@ import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import type { RevokedClients } from '#libs/auth';
 import { BrandDirectory, mayAct } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -41,33 +41,25 @@ export class ClientsService {
    * Creates a client. Only the first answer contains the secret: it is not stored with the Idempotency-Key, so a repeat returns
    * `clientSecret: null`.
    */
-  async create(
-    owner: ClientOwner,
-    wish: ClientWish,
-    call: { caller: string; key: string | undefined },
-  ): Promise<Reply<NewClientView>> {
+  async create(owner: ClientOwner, wish: ClientWish, call: KeyedCall): Promise<Reply<NewClientView>> {
     const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
     const scopes = wish.scopes ?? null;
     await this.requireBrand(owner);
     const body = { slug: owner.brand, name: wish.name, scopes, jwks };
     let secret: NewSecretView | null = null;
     const outcome = await this.approvals.guarded((approve) =>
-      idempotent(
-        this.dataSource,
-        { caller: call.caller, key: call.key, brand: '*', route: 'clients.create', body },
-        async (tx) => {
-          if (owner.brand === null) await this.lockOperator(tx, owner.asker);
-          const scopesOf = owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)];
-          const kind = owner.brand === null ? 'operator' : 'brand';
-          const { name } = wish;
-          const made = { clientId: randomRef('cl'), kind, brand: owner.brand, name, scopes: scopesOf, jwks } as const;
-          const client = await this.clients.insert(tx, made, owner.asker);
-          secret = client.jwks === null ? await this.issueSecret(tx, client, owner.asker) : null;
-          if (owner.brand === null)
-            await approve(tx, { act: 'operator_client.create', maker: owner.asker, payload: { name, jwks } });
-          return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
-        },
-      ),
+      idempotent(this.dataSource, { ...call, route: 'clients.create', body }, async (tx) => {
+        if (owner.brand === null) await this.lockOperator(tx, owner.asker);
+        const scopesOf = owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)];
+        const kind = owner.brand === null ? 'operator' : 'brand';
+        const { name } = wish;
+        const made = { clientId: randomRef('cl'), kind, brand: owner.brand, name, scopes: scopesOf, jwks } as const;
+        const client = await this.clients.insert(tx, made, owner.asker);
+        secret = client.jwks === null ? await this.issueSecret(tx, client, owner.asker) : null;
+        if (owner.brand === null)
+          await approve(tx, { act: 'operator_client.create', maker: owner.asker, payload: { name, jwks } });
+        return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
+      }),
     );
     const told = outcome.replayed ? null : (secret as NewSecretView | null);
     return outcome.map((answer) => ({ ...answer, clientSecret: told?.clientSecret ?? null }));

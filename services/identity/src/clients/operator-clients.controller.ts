@@ -1,9 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, Keyed, PageQuery } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { operatorClient } from './operator-client.js';
 import type { ClientOwner } from './client.js';
@@ -23,12 +23,8 @@ export class OperatorClientsController {
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Create another client of the operator; its secret is shown only once' })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
-  create(
-    @Body() body: NewOperatorClientBody,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<NewClientView>> {
-    return this.clients.create(operatorFor(caller), body, { caller: callerName(caller), key });
+  create(@Body() body: NewOperatorClientBody, @Keyed() call: KeyedCall): Promise<Reply<NewClientView>> {
+    return this.clients.create({ brand: null, asker: call.client }, body, call);
   }
 
   @Get()

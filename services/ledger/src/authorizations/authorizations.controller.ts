@@ -1,9 +1,9 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 
 import {
   AUTHORIZATION,
@@ -24,7 +24,7 @@ import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './au
 import { AuthorizationsService } from './authorizations.service.js';
 import { CapturesService } from './captures.service.js';
 
-const EXAMPLE = {
+const EXAMPLE: AuthorizationAnswer = {
   id: 'au_06EXAMPLE000000000000000AB',
   externalId: 'C-881',
   status: 'authorized',
@@ -33,7 +33,7 @@ const EXAMPLE = {
   expiresAt: '2026-03-20T02:15:00Z',
   wallet: { available: 4000, held: 12_000 },
 };
-const VIEW = {
+const VIEW: AuthorizationView = {
   id: EXAMPLE.id,
   externalId: 'C-881',
   memberRef: 'mb_06EXAMPLE000000000000000AB',
@@ -66,23 +66,17 @@ export class AuthorizationsController {
 
   @Post()
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(201, AUTHORIZATION_ANSWER)
+  @ApiAnswer(201, AUTHORIZATION_ANSWER, { description: 'The points are held until expiresAt.', example: EXAMPLE })
   @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
-  @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
   @ApiProblems(...COMMON, 'store_unknown', 'points_insufficient', 'quote_expired', 'quote_used', 'role_missing')
-  authorize(
-    @CallerBrand() brand: string,
-    @Body() body: AuthorizationDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<AuthorizationAnswer>> {
-    return this.authorizations.authorize(brand, body, key);
+  authorize(@Body() body: AuthorizationDto, @Keyed() call: KeyedCall): Promise<Reply<AuthorizationAnswer>> {
+    return this.authorizations.authorize(call.brand, body, call.key);
   }
 
   @Get(':id')
   @BrandRoute('spend:read')
-  @ApiAnswer(200, AUTHORIZATION)
+  @ApiAnswer(200, AUTHORIZATION, { description: 'The current state.', example: VIEW })
   @ApiOperation({ summary: 'Read an authorization of the calling brand.' })
-  @ApiResponse({ status: 200, description: 'The current state.', example: VIEW })
   @ApiProblems('not_found')
   find(@CallerBrand() brand: string, @Param('id') id: string): Promise<AuthorizationView> {
     return this.reader.view(brand, id);
@@ -90,10 +84,7 @@ export class AuthorizationsController {
 
   @Post(':id/captures')
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(201, CAPTURE_ANSWER)
-  @ApiOperation({ summary: 'Capture all or part of the reserved points.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, CAPTURE_ANSWER, {
     description: 'The points are spent.',
     example: {
       id: 'cp_06EXAMPLE000000000000000AB',
@@ -102,6 +93,7 @@ export class AuthorizationsController {
       wallet: { available: 4000, held: 0 },
     },
   })
+  @ApiOperation({ summary: 'Capture all or part of the reserved points.' })
   @ApiProblems(
     ...COMMON,
     'authorization_closed',
@@ -110,41 +102,26 @@ export class AuthorizationsController {
     'occurred_in_future',
     'occurred_too_early',
   )
-  capture(
-    @CallerBrand() brand: string,
-    @Param('id') id: string,
-    @Body() body: CaptureDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<CaptureAnswer>> {
-    return this.captures.capture(brand, id, body, key);
+  capture(@Param('id') id: string, @Body() body: CaptureDto, @Keyed() call: KeyedCall): Promise<Reply<CaptureAnswer>> {
+    return this.captures.capture(call.brand, id, body, call.key);
   }
 
   @Post(':id/void')
   @HttpCode(200)
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(200, VOID_ANSWER)
-  @ApiOperation({ summary: 'Release all reserved points.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, VOID_ANSWER, {
     description: 'The points are spendable again.',
     example: { ...EXAMPLE, status: 'voided' },
   })
+  @ApiOperation({ summary: 'Release all reserved points.' })
   @ApiProblems(...COMMON, 'authorization_closed', 'authorization_expired')
-  voidHold(
-    @CallerBrand() brand: string,
-    @Param('id') id: string,
-    @Body() body: VoidDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<VoidAnswer>> {
-    return this.captures.voidHold(brand, id, body, key);
+  voidHold(@Param('id') id: string, @Body() body: VoidDto, @Keyed() call: KeyedCall): Promise<Reply<VoidAnswer>> {
+    return this.captures.voidHold(call.brand, id, body, call.key);
   }
 
   @Post(':id/returns')
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(201, REDEMPTION_RETURN_ANSWER)
-  @ApiOperation({ summary: 'Return points for goods that came back: the points go back to the lots they came from.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, REDEMPTION_RETURN_ANSWER, {
     description: 'The points returned, each with its own expiry.',
     example: {
       id: 'rt_06EXAMPLE000000000000000AB',
@@ -152,13 +129,13 @@ export class AuthorizationsController {
       wallet: { available: 6000, held: 0 },
     },
   })
+  @ApiOperation({ summary: 'Return points for goods that came back: the points go back to the lots they came from.' })
   @ApiProblems(...COMMON, 'return_exceeds_capture', 'wallet_limit_exceeded', 'occurred_in_future')
   giveBack(
-    @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: RedemptionReturnDto,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<RedemptionReturnAnswer>> {
-    return this.captures.giveBack(brand, id, body, key);
+    return this.captures.giveBack(call.brand, id, body, call.key);
   }
 }

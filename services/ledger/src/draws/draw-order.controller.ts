@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Put } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 
 import { OperatorRoute } from '#libs/auth';
@@ -25,9 +25,8 @@ export class DrawOrderController {
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, DRAW_ORDER)
+  @ApiAnswer(200, DRAW_ORDER, { description: 'The version in force.', example: EXAMPLE })
   @ApiOperation({ summary: 'Read the order in which spending uses points.' })
-  @ApiResponse({ status: 200, description: 'The version in force.', example: EXAMPLE })
   @ApiProblems('unavailable')
   read(): Promise<DrawOrder> {
     return runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.inForce(tx));
@@ -35,13 +34,11 @@ export class DrawOrderController {
 
   @Put()
   @OperatorRoute()
-  @ApiAnswer(200, DRAW_ORDER)
-  @ApiOperation({ summary: 'Change the order in which spending uses points.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, DRAW_ORDER, {
     description: 'Takes effect immediately; reserved points are not affected. Each authorization keeps its version.',
     example: EXAMPLE,
   })
+  @ApiOperation({ summary: 'Change the order in which spending uses points.' })
   @ApiProblems('validation_failed', 'unavailable')
   set(@Body() { prefers }: DrawOrderDto): Promise<DrawOrder> {
     const twice = prefers.findIndex((word, index) => prefers.indexOf(word) !== index);

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 
 import { OperatorRoute } from '#libs/auth';
@@ -46,13 +46,12 @@ export class UnsettledWalletsController {
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, LIST)
+  @ApiAnswer(200, LIST, { description: 'The list.', example: { wallets: [EXAMPLE] } })
   @ApiOperation({
     summary: 'List wallets in which due work fails',
     description:
       'The first hundred, longest first. They do not block other wallets and are retried automatically at growing intervals. While there is one, `wallets.can_be_settled` fails.',
   })
-  @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [EXAMPLE] } })
   @ApiProblems('unavailable')
   async list(): Promise<Wallets> {
     const rows = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.unsettled(tx, SHOWN));
@@ -62,12 +61,11 @@ export class UnsettledWalletsController {
   @Post(':walletId/retry')
   @HttpCode(200)
   @OperatorRoute()
-  @ApiAnswer(200, LIST)
+  @ApiAnswer(200, LIST, { description: 'The list.', example: { wallets: [] } })
   @ApiOperation({
     summary: 'Retry a wallet now',
     description: 'Answers with what still fails: a wallet no longer in the list is settled.',
   })
-  @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [] } })
   @ApiProblems('not_found', 'unavailable', 'outcome_unknown')
   async retry(@Param('walletId') walletId: string): Promise<Wallets> {
     if (!UUID.test(walletId)) fail('not_found');

@@ -1,9 +1,9 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 
 import { EXPIRATION_ANSWER } from './expirations.answers.js';
 import type { ExpirationAnswer } from './expirations.answers.js';
@@ -17,11 +17,10 @@ export class ExpirationsController {
 
   @Post()
   @OperatorRoute()
-  @ApiAnswer(201, EXPIRATION_ANSWER)
+  @ApiAnswer(201, EXPIRATION_ANSWER, { description: 'What was ended.', example: { points: 1500, lots: 1 } })
   @ApiOperation({ summary: 'Expire the points that a brand gave in a campaign.' })
-  @ApiResponse({ status: 201, description: 'What was ended.', example: { points: 1500, lots: 1 } })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')
-  expire(@Body() body: ExpirationDto, @IdempotencyKey() key: string | undefined): Promise<Reply<ExpirationAnswer>> {
+  expire(@Body() body: ExpirationDto, @Keyed() { key }: KeyedCall): Promise<Reply<ExpirationAnswer>> {
     return this.expirations.expire(body, key);
   }
 }

@@ -1,11 +1,9 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
-import { BrandRoute, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { BrandRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 
 import { GRANT_ANSWER } from './grants.answers.js';
 import type { GrantAnswer } from './grants.answers.js';
@@ -19,13 +17,11 @@ export class GrantsController {
 
   @Post()
   @BrandRoute('grants:write', { openTo: 'any' })
-  @ApiAnswer(201, GRANT_ANSWER)
-  @ApiOperation({ summary: 'Give a member points without a purchase.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, GRANT_ANSWER, {
     description: 'The points are spendable.',
     example: { id: 'gr_06EXAMPLE000000000000000AB', points: 500 },
   })
+  @ApiOperation({ summary: 'Give a member points without a purchase.' })
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
@@ -40,12 +36,7 @@ export class GrantsController {
     'unavailable',
     'outcome_unknown',
   )
-  give(
-    @CurrentCaller() caller: Caller,
-    @Body() body: GrantDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<GrantAnswer>> {
-    const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
-    return this.grants.give(brand, clientId, body, key);
+  give(@Body() body: GrantDto, @Keyed() call: KeyedCall): Promise<Reply<GrantAnswer>> {
+    return this.grants.give(call, body);
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import { limitsAt, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, instantOrNull, requestHash, uuidv7For } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
@@ -34,12 +34,7 @@ export class GrantsService {
     private readonly issuances: IssuanceService,
   ) {}
 
-  async give(
-    slug: string,
-    client: string,
-    grant: GrantDto,
-    transportKey: string | undefined,
-  ): Promise<Reply<GrantAnswer>> {
+  async give(call: KeyedCall, grant: GrantDto): Promise<Reply<GrantAnswer>> {
     const content = requestHash([
       'grant',
       grant.memberRef,
@@ -53,22 +48,17 @@ export class GrantsService {
     ]);
     const asked = {
       kind: 'grant' as const,
-      brand: slug,
+      brand: call.brand,
       externalId: grant.externalId,
-      transportKey: transportKey ?? null,
+      transportKey: call.key ?? null,
       requestHash: () => content,
     };
-    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, grant, content, transportKey));
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(call, grant, content));
     return replyTo(outcome, 201, () => ({ id: this.ids.out('gr', outcome.subjectId), points: grant.points }));
   }
 
-  private async post(
-    slug: string,
-    client: string,
-    grant: GrantDto,
-    content: Buffer,
-    transportKey: string | undefined,
-  ): Promise<PostingOutcome> {
+  private async post(call: KeyedCall, grant: GrantDto, content: Buffer): Promise<PostingOutcome> {
+    const { brand: slug, client, key } = call;
     const { externalId, memberRef, reason } = grant;
     const now = this.clock.now();
     const campaign = grant.campaign ?? null;
@@ -96,7 +86,7 @@ export class GrantsService {
       issuer: slug,
       externalId,
       requestHash: content,
-      transportKey: transportKey ?? null,
+      transportKey: key ?? null,
       result: {},
       walletId: link.walletId,
       memberRef,

@@ -1,11 +1,9 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
-import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, BodyLimit, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import type { DeliveryAnswer, OrderAnswer, OrderReturnAnswer, OrderView } from './orders.answers.js';
@@ -46,9 +44,8 @@ export class OrdersController {
   @Post()
   @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
-  @ApiAnswer(201, ORDER_ANSWER)
+  @ApiAnswer(201, ORDER_ANSWER, { description: 'What the order earned.', example: ORDER_EXAMPLE })
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules in force at that time.' })
-  @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
   @ApiProblems(
     'validation_failed',
     'store_unknown',
@@ -66,22 +63,18 @@ export class OrdersController {
     'outcome_unknown',
   )
   accept(
-    @CurrentCaller() caller: Caller,
     @Body() body: OrderDto,
     @Query() query: OrderQuery,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<OrderAnswer> | OrderAnswer> {
-    const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
     const order = orderFrom(body);
-    const simulate = query.simulate === 'true';
-    return simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key);
+    return query.simulate === 'true' ? this.orders.simulate(call.brand, order) : this.orders.accept(call, order);
   }
 
   @Get(':externalId')
   @BrandRoute('orders:read')
-  @ApiAnswer(200, ORDER)
+  @ApiAnswer(200, ORDER, { description: 'The current state of the order.' })
   @ApiOperation({ summary: 'Read an order of the calling brand, with its returns.' })
-  @ApiResponse({ status: 200, description: 'The current state of the order.' })
   @ApiProblems('not_found')
   find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<OrderView> {
     return this.purchases.view(brand, externalId);
@@ -90,10 +83,7 @@ export class OrdersController {
   @Post(':externalId/returns')
   @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
-  @ApiAnswer(201, ORDER_RETURN_ANSWER)
-  @ApiOperation({ summary: 'Report returned goods: the order keeps what its remaining lines earn.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, ORDER_RETURN_ANSWER, {
     description: 'What was taken back.',
     example: {
       id: 'rt_06EXAMPLE000000000000000AB',
@@ -101,6 +91,7 @@ export class OrdersController {
       wallet: { available: 28 },
     },
   })
+  @ApiOperation({ summary: 'Report returned goods: the order keeps what its remaining lines earn.' })
   @ApiProblems(
     'validation_failed',
     'return_exceeds_purchase',
@@ -114,22 +105,16 @@ export class OrdersController {
     'outcome_unknown',
   )
   acceptReturn(
-    @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: OrderReturnDto,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<OrderReturnAnswer>> {
-    return this.returns.accept(brand, externalId, orderReturnFrom(body), key);
+    return this.returns.accept(call.brand, externalId, orderReturnFrom(body), call.key);
   }
 
   @Post(':externalId/deliveries')
   @BrandRoute('orders:write', { openTo: 'any' })
-  @ApiAnswer(201, DELIVERY_ANSWER)
-  @ApiOperation({
-    summary: 'Report that the goods of an order were delivered: points waiting for delivery become spendable.',
-  })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, DELIVERY_ANSWER, {
     description: 'The delivery.',
     example: {
       id: 'dl_06EXAMPLE000000000000000AB',
@@ -138,6 +123,9 @@ export class OrdersController {
       points: { released: 0, expired: 0 },
       wallet: { available: 56 },
     },
+  })
+  @ApiOperation({
+    summary: 'Report that the goods of an order were delivered: points waiting for delivery become spendable.',
   })
   @ApiProblems(
     'validation_failed',
@@ -151,11 +139,10 @@ export class OrdersController {
     'outcome_unknown',
   )
   acceptDelivery(
-    @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: DeliveryDto,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<DeliveryAnswer>> {
-    return this.deliveries.accept(brand, externalId, deliveryFrom(body), key);
+    return this.deliveries.accept(call.brand, externalId, deliveryFrom(body), call.key);
   }
 }

@@ -6,7 +6,7 @@ import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsT
 
 import { AuthorizationsReaderService } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { IssuanceService } from '../limits/issuance.service.js';
@@ -57,31 +57,22 @@ export class OrdersService {
   ) {}
 
   /** Posts an order's points and returns the answer. */
-  async accept(
-    slug: string,
-    client: string,
-    order: Order,
-    transportKey: string | undefined,
-  ): Promise<Reply<OrderAnswer>> {
+  async accept(call: KeyedCall, order: Order): Promise<Reply<OrderAnswer>> {
     const asked = {
       kind: 'order' as const,
-      brand: slug,
+      brand: call.brand,
       externalId: order.externalId,
-      transportKey: transportKey ?? null,
+      transportKey: call.key ?? null,
       requestHash: () => contentOf(order),
     };
-    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, order, transportKey));
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(call, order));
     return replyTo(outcome, 201, () =>
       answer(order, this.ids.out('od', outcome.subjectId), outcome.result as OrderDocument, outcome.numbers.available),
     );
   }
 
-  private async post(
-    slug: string,
-    client: string,
-    order: Order,
-    transportKey: string | undefined,
-  ): Promise<PostingOutcome> {
+  private async post(call: KeyedCall, order: Order): Promise<PostingOutcome> {
+    const { brand: slug, client } = call;
     const prepared = await this.prepare(slug, order, this.clock.now());
     const lots = lotsOf(order, prepared, this.trading.operator);
     const { externalId, memberRef } = order;
@@ -100,7 +91,7 @@ export class OrdersService {
       content: () => contentOf(order),
     };
     return this.issuances.within(issuance, (day) =>
-      this.postings.accrue(accrual(order, prepared, lots, transportKey, day)),
+      this.postings.accrue(accrual(order, prepared, lots, call.key, day)),
     );
   }
 

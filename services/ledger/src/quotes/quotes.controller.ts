@@ -1,10 +1,9 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
-import { BrandRoute, CurrentCaller } from '#libs/auth';
-import type { BrandCaller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 
 import { QUOTE } from './quotes.answers.js';
 import type { QuoteAnswer } from './quotes.answers.js';
@@ -18,10 +17,7 @@ export class QuotesController {
 
   @Post()
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(201, QUOTE)
-  @ApiOperation({ summary: 'Get the value of points at the till now; valid for five minutes.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, QUOTE, {
     description: 'The quote.',
     example: {
       id: 'qt_06EXAMPLE000000000000000AB',
@@ -32,6 +28,7 @@ export class QuotesController {
       expiresAt: '2026-03-20T02:05:00Z',
     },
   })
+  @ApiOperation({ summary: 'Get the value of points at the till now; valid for five minutes.' })
   @ApiProblems(
     'validation_failed',
     'points_exceed_basket',
@@ -42,11 +39,7 @@ export class QuotesController {
     'role_missing',
     'unavailable',
   )
-  ask(
-    @CurrentCaller() caller: BrandCaller,
-    @Body() body: QuoteDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<QuoteAnswer>> {
-    return this.quotes.ask(caller, body, key);
+  ask(@Body() body: QuoteDto, @Keyed() call: KeyedCall): Promise<Reply<QuoteAnswer>> {
+    return this.quotes.ask(call, body);
   }
 }

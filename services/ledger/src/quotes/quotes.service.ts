@@ -1,11 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { callerName } from '#libs/auth';
-import type { BrandCaller } from '#libs/auth';
 import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
@@ -35,11 +33,10 @@ export class QuotesService {
     private readonly ids: WireIdsService,
   ) {}
 
-  async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply<QuoteAnswer>> {
-    const call = { caller: callerName(caller), brand: caller.brand, route: 'quotes.create', key, body };
+  async ask(call: KeyedCall, body: QuoteDto): Promise<Reply<QuoteAnswer>> {
     let made: Quote | undefined;
-    const outcome = await idempotent(this.dataSource, call, async (tx) => {
-      const quote = await this.price(caller.brand, body);
+    const outcome = await idempotent(this.dataSource, { ...call, route: 'quotes.create', body }, async (tx) => {
+      const quote = await this.price(call.brand, body);
       await this.repository.add(tx, quote.kept);
       made = quote.kept;
       return { status: 201, body: quote.answer };

@@ -1,5 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 
 import { OperatorRoute } from '#libs/auth';
@@ -45,15 +45,13 @@ export class DeclinedRewardsController {
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, shape.page(DECLINED_REWARD))
+  @ApiAnswer(200, shape.page(DECLINED_REWARD), {
+    description: 'In the order in which they were declined. Negative points would have been taken back.',
+    example: { data: [EXAMPLE], page: { after: null, more: false } },
+  })
   @ApiOperation({
     summary:
       'List declined rewards: the brand that owes them never had a contract, they exceeded what it gives without a second person, or the wallet was full.',
-  })
-  @ApiResponse({
-    status: 200,
-    description: 'In the order in which they were declined. Negative points would have been taken back.',
-    example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
   @ApiProblems('cursor_invalid', 'unavailable')
   async list(@Query() { after, limit }: PageQuery): Promise<Page<DeclinedRewardView>> {

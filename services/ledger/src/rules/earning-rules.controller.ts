@@ -1,9 +1,9 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiAnswers, ApiProblems, BodyLimit, IdempotencyKey, Reply } from '#libs/http';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiAnswers, ApiProblems, BodyLimit, Keyed, Reply } from '#libs/http';
+import type { KeyedCall } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
@@ -11,7 +11,7 @@ import type { EarningRuleView, SimulatedRuleView } from './earning-rules.answers
 import { EarningRuleDto, RuleQuery, RulesQuery } from './earning-rules.dto.js';
 import { EarningRulesService } from './earning-rules.service.js';
 
-const EXAMPLE = {
+const EXAMPLE: EarningRuleView = {
   id: 'er_06EXAMPLE000000000000000AB',
   brand: 'aurora',
   name: 'base',
@@ -39,25 +39,20 @@ export class EarningRulesController {
   @ApiResponse({ status: 201, description: 'In force from now on.', example: EXAMPLE })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict', 'unavailable')
   async add(
-    @CurrentCaller() caller: Caller,
     @Body() body: EarningRuleDto,
     @Query() query: RuleQuery,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<EarningRuleView | SimulatedRuleView>> {
-    return query.simulate === 'true'
-      ? new Reply(200, await this.rules.simulate(body))
-      : this.rules.add(caller, body, key);
+    return query.simulate === 'true' ? new Reply(200, await this.rules.simulate(body)) : this.rules.add(call, body);
   }
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, EARNING_RULE_PAGE)
-  @ApiOperation({ summary: 'List versions of earning rules, in order of creation.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, EARNING_RULE_PAGE, {
     description: 'A page.',
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
+  @ApiOperation({ summary: 'List versions of earning rules, in order of creation.' })
   @ApiProblems('cursor_invalid')
   list(@Query() query: RulesQuery): Promise<Page<EarningRuleView>> {
     return this.rules.list(query);
@@ -65,9 +60,8 @@ export class EarningRulesController {
 
   @Get(':id')
   @OperatorRoute()
-  @ApiAnswer(200, EARNING_RULE)
+  @ApiAnswer(200, EARNING_RULE, { description: 'The version.', example: EXAMPLE })
   @ApiOperation({ summary: 'Read a version of an earning rule.' })
-  @ApiResponse({ status: 200, description: 'The version.', example: EXAMPLE })
   @ApiProblems('not_found')
   find(@Param('id') id: string): Promise<EarningRuleView> {
     return this.rules.find(id);

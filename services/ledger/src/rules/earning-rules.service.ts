@@ -2,11 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 
-import { callerName } from '#libs/auth';
-import type { Caller } from '#libs/auth';
 import { BrandDirectory, limitsAt } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, Outcome, Reply } from '#libs/http';
+import type { Approve, KeyedCall, Outcome, Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -48,15 +46,13 @@ export class EarningRulesService {
    * Adds a version. Content equal to the newest version returns that version. A rule that gives more than the limit needs two people.
    * @throws DomainError `second_person_needed`
    */
-  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<Reply<EarningRuleView>> {
+  async add(call: KeyedCall, body: EarningRuleDto): Promise<Reply<EarningRuleView>> {
     if (body.sampleOrder) {
       const detail = 'Only with ?simulate=true.';
       fail('validation_failed', { errors: [{ pointer: '/sampleOrder', code: 'not_allowed', detail }] });
     }
     const rule = await this.checked(body);
-    const call = { caller: callerName(caller), brand: '*', route: 'earning-rules.create', key, body };
     let same = false;
-    const maker = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
     const brand = (await this.directory.get(rule.brand)) ?? fail('not_found');
     const { perMinorUnit } = limitsAt(brand, this.clock.now());
     const large = rule.earn.points > rule.earn.per * BigInt(perMinorUnit);
@@ -67,11 +63,12 @@ export class EarningRulesService {
       const uuid = uuidv7();
       const version = (newest?.version ?? 0) + 1;
       await this.repository.add(tx, uuid, version, rule);
-      if (large) await approve(tx, { act: 'earning_rule.large', maker, payload: ruleView(rule, null, version) });
+      if (large)
+        await approve(tx, { act: 'earning_rule.large', maker: call.client, payload: ruleView(rule, null, version) });
       return { status: 201, body: ruleView(rule, idFromUuid('er', uuid), version) };
     };
     const outcome = await this.approvals.guarded((approve) =>
-      idempotent(this.dataSource, call, (tx) => work(tx, approve)),
+      idempotent(this.dataSource, { ...call, route: 'earning-rules.create', body }, (tx) => work(tx, approve)),
     );
     this.book.forget(rule.brand);
     return outcome.orRepeated(same);

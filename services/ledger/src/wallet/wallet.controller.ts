@@ -1,5 +1,5 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
@@ -17,10 +17,7 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet')
   @BrandRoute('wallet:read')
-  @ApiAnswer(200, WALLET)
-  @ApiOperation({ summary: 'The member’s balance.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, WALLET, {
     description: 'The whole spendable balance, whoever issued it.',
     example: {
       memberRef: 'mb_06EXAMPLE000000000000000AB',
@@ -33,6 +30,7 @@ export class WalletController {
       nextExpiry: { points: 3000, at: '2026-12-31T15:59:59Z' },
     },
   })
+  @ApiOperation({ summary: 'The member’s balance.' })
   @ApiProblems('not_found')
   wallet(
     @CallerBrand() brand: string,
@@ -44,10 +42,7 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet/entries')
   @BrandRoute('wallet:read')
-  @ApiAnswer(200, ENTRY_PAGE)
-  @ApiOperation({ summary: 'List the calling brand’s own postings, newest first.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, ENTRY_PAGE, {
     description: 'Pending points are included when they are released.',
     example: {
       data: [
@@ -66,6 +61,7 @@ export class WalletController {
       page: { after: null, more: false },
     },
   })
+  @ApiOperation({ summary: 'List the calling brand’s own postings, newest first.' })
   @ApiProblems('not_found', 'cursor_invalid')
   entries(
     @CallerBrand() brand: string,
@@ -77,13 +73,11 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet/expirations')
   @BrandRoute('wallet:read')
-  @ApiAnswer(200, EXPIRATION_PAGE)
-  @ApiOperation({ summary: 'List when points expire and how many, soonest first.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, EXPIRATION_PAGE, {
     description: 'Over the whole wallet.',
     example: { data: [{ points: 3000, at: '2026-12-31T15:59:59Z' }], page: { after: null, more: false } },
   })
+  @ApiOperation({ summary: 'List when points expire and how many, soonest first.' })
   @ApiProblems('not_found', 'cursor_invalid')
   expirations(
     @CallerBrand() brand: string,
@@ -95,10 +89,7 @@ export class WalletController {
 
   @Get('operator/members/:memberRef/lots')
   @OperatorRoute()
-  @ApiAnswer(200, LOT_PAGE)
-  @ApiOperation({ summary: 'List every lot of the member’s wallet with its issuer; debts are listed separately.' })
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, LOT_PAGE, {
     description: 'In the order in which they were earned.',
     example: {
       data: [
@@ -120,6 +111,7 @@ export class WalletController {
       page: { after: null, more: false },
     },
   })
+  @ApiOperation({ summary: 'List every lot of the member’s wallet with its issuer; debts are listed separately.' })
   @ApiProblems('not_found', 'cursor_invalid')
   lots(@Param('memberRef') memberRef: string, @Query() page: LotsQuery): Promise<LotPage> {
     return this.views.lots(memberRef, page);

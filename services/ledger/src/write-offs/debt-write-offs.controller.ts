@@ -1,5 +1,5 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -19,13 +19,11 @@ export class DebtWriteOffsController {
 
   @Post()
   @OperatorRoute()
-  @ApiAnswer(201, DEBT_WRITE_OFF_ANSWER)
-  @ApiOperation({ summary: 'Write off what members owe to a brand that has left.' })
-  @ApiResponse({
-    status: 201,
+  @ApiAnswer(201, DEBT_WRITE_OFF_ANSWER, {
     description: 'Requires the approval of a second person. A repeat continues what stopped half way.',
     example: { points: 200, wallets: 1 },
   })
+  @ApiOperation({ summary: 'Write off what members owe to a brand that has left.' })
   @ApiProblems(
     'validation_failed',
     'second_person_needed',

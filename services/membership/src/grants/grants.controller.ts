@@ -2,9 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
 import type { TierGrantView, TierGrantsView } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
@@ -31,11 +30,7 @@ export class GrantsController {
     'approvals_too_many',
     'idempotency_conflict',
   )
-  async create(
-    @Body() body: TierGrantDto,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<TierGrantView>> {
+  async create(@Body() body: TierGrantDto, @Keyed() call: KeyedCall): Promise<Reply<TierGrantView>> {
     const request = {
       externalId: body.externalId,
       memberRef: body.memberRef,
@@ -46,7 +41,7 @@ export class GrantsController {
       reason: body.reason,
       proof: body.proof ?? null,
     };
-    return this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key);
+    return this.grants.create(request, call);
   }
 
   @Get()

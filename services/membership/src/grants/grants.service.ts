@@ -3,8 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { Approve, KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { LaddersService } from '../ladders/ladders.service.js';
@@ -43,11 +42,10 @@ export class GrantsService {
    * Creates a grant. Every kind needs two people; otherwise one person could call any grant a match. @throws DomainError
    * `not_found`, `not_for_the_past`, `second_person_needed`
    */
-  async create(request: GrantRequest, client: string, key?: string): Promise<Reply<TierGrantView>> {
+  async create(request: GrantRequest, call: KeyedCall): Promise<Reply<TierGrantView>> {
     const { walletId } = await this.links.live(request.memberRef);
     const { externalId, ...body } = request;
-    const caller = `client:${client}`;
-    const call = { caller, brand: '*', route: 'tier-grants.create', key, businessKey: externalId, body };
+    const operation = { ...call, route: 'tier-grants.create', businessKey: externalId, body };
     const give = async (tx: EntityManager, approve: Approve) => {
       const now = this.clock.now();
       const from = request.from ?? now;
@@ -55,7 +53,7 @@ export class GrantsService {
       const { memberRef, source, rank, to, reason, proof } = request;
       const id = newId('tg');
       await this.ladders.held(tx);
-      const act = { act: 'tier_grant.create', maker: client, payload: { externalId, ...body } };
+      const act = { act: 'tier_grant.create', maker: call.client, payload: { externalId, ...body } };
       const approvedBy = await approve(tx, act);
       await this.repository.insert(tx, {
         id,
@@ -67,7 +65,7 @@ export class GrantsService {
         to,
         reason,
         proof,
-        madeBy: caller,
+        madeBy: call.caller,
         madeAt: now,
         approvedBy,
         revoked: null,
@@ -75,7 +73,7 @@ export class GrantsService {
       await this.standings.evaluate(tx, [walletId]);
       return { status: 201, body: await this.document(tx, id) };
     };
-    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => give(tx, approve)));
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, operation, (tx) => give(tx, approve)));
   }
 
   /** Ends a grant early. @throws DomainError `not_found`, `tier_grant_state` */

@@ -61,12 +61,17 @@ export const PROPOSAL_EXAMPLE = {
   ranks: [
     { code: 'member' },
     { code: 'silver', conditions: { credits: 1_000 }, earnMultiplier: '1.10' },
-    { code: 'gold', conditions: { credits: 5_000, visits: 20, anyOf: 1 }, earnMultiplier: '1.25', funder: 'seller' },
+    {
+      code: 'gold',
+      conditions: { credits: 5_000, visits: 20, anyOf: 1 },
+      earnMultiplier: '1.25',
+      funder: 'seller' as const,
+    },
     { code: 'platinum', conditions: { credits: 20_000, brands: 3 }, earnMultiplier: '1.50' },
   ],
 };
 
-export const LADDER_EXAMPLE = {
+export const LADDER_EXAMPLE: LadderView = {
   version: 2,
   name: '2027',
   validFrom: '2026-12-31T16:00:00Z',

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiAnswers, ApiProblems, IdempotencyKey, Reply } from '#libs/http';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiAnswers, ApiProblems, Keyed, Reply } from '#libs/http';
+import type { KeyedCall } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
 import type { LadderMovesView, LadderView, LaddersView } from './ladders.answers.js';
@@ -42,8 +42,7 @@ export class LaddersController {
   async propose(
     @Body() body: LadderDto,
     @Query() query: LadderQuery,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
   ): Promise<Reply<LadderView | LadderMovesView>> {
     const named = (body.brands ?? []).map(({ brand }) => brand);
     const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
@@ -53,24 +52,21 @@ export class LaddersController {
       });
     const proposal = { terms: ladderTermsFrom(body), supersedes: body.supersedes ?? null };
     if (query.dryRun === 'true') return new Reply(200, await this.ladders.tryOut(proposal));
-    const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return this.ladders.propose(proposal, client, key);
+    return this.ladders.propose(proposal, call);
   }
 
   @Get()
   @OperatorRoute('operator')
-  @ApiAnswer(200, LADDERS)
+  @ApiAnswer(200, LADDERS, { example: { data: [LADDER_EXAMPLE] } })
   @ApiOperation({ summary: 'List tier ladders, by validity' })
-  @ApiOkResponse({ example: { data: [LADDER_EXAMPLE] } })
   async list(): Promise<LaddersView> {
     return { data: (await this.ladders.list()).map(ladderDocument) };
   }
 
   @Get(':version')
   @OperatorRoute('operator')
-  @ApiAnswer(200, LADDER)
+  @ApiAnswer(200, LADDER, { example: LADDER_EXAMPLE })
   @ApiOperation({ summary: 'Read a tier ladder' })
-  @ApiOkResponse({ example: LADDER_EXAMPLE })
   @ApiProblems('not_found')
   async one(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
@@ -81,9 +77,8 @@ export class LaddersController {
   @Post(':version/end')
   @HttpCode(200)
   @OperatorRoute('operator')
-  @ApiAnswer(200, LADDER)
+  @ApiAnswer(200, LADDER, { example: { ...LADDER_EXAMPLE, validTo: '2027-12-31T16:00:00Z' } })
   @ApiOperation({ summary: 'End a tier ladder', description: 'Sets the open end: once, and not in the past.' })
-  @ApiOkResponse({ example: { ...LADDER_EXAMPLE, validTo: '2027-12-31T16:00:00Z' } })
   @ApiProblems('validation_failed', 'not_found', 'ladder_ended', 'not_for_the_past')
   async end(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,

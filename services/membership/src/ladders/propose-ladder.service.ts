@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, Outcome, Reply } from '#libs/http';
+import type { Approve, KeyedCall, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DueRanksService } from '../due/due-ranks.service.js';
@@ -40,26 +40,25 @@ export class ProposeLadderService {
   ) {}
 
   /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found`; `second_person_needed` for a multiplier above 2 */
-  async propose(proposal: Proposal, client: string, key?: string): Promise<Reply<LadderView>> {
+  async propose(proposal: Proposal, call: KeyedCall): Promise<Reply<LadderView>> {
     await this.check(proposal.terms);
     const { name, validFrom, validTo } = proposal.terms;
     const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };
-    const caller = `client:${client}`;
-    const call = { caller, brand: '*', route: 'tier-ladders.create', key, body };
+    const operation = { ...call, route: 'tier-ladders.create', body };
     const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<LadderView>> => {
       await this.repository.lockAlone(tx);
       const ladders = this.place(await this.repository.all(tx), proposal);
       const ladder = ladders.find(({ version }) => version === nextVersion(ladders) - 1);
       if (ladder === undefined) throw new Error('the proposed ladder has no place');
       if (proposal.supersedes !== null) await this.repository.end(tx, proposal.supersedes, ladder.validFrom);
-      await this.repository.insert(tx, ladder, caller, this.clock.now());
+      await this.repository.insert(tx, ladder, call.caller, this.clock.now());
       if (ladder.ranks.some(({ earnMultiplier }) => Decimal.parse(earnMultiplier).compare(MULTIPLIER_ALONE) > 0)) {
-        await approve(tx, { act: 'tier_ladder.create', maker: client, payload: body });
+        await approve(tx, { act: 'tier_ladder.create', maker: call.client, payload: body });
       }
       return { status: 201, body: ladderDocument(ladder) };
     };
     const outcome = await this.approvals.guarded((approve) =>
-      idempotent(this.dataSource, call, (tx) => set(tx, approve)),
+      idempotent(this.dataSource, operation, (tx) => set(tx, approve)),
     );
     this.judgeAll();
     return outcome;

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { TIER_MAP, TIER_MAPS } from './maps.answers.js';
 import type { TierMapView, TierMapsView } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
@@ -23,20 +22,15 @@ export class MapsController {
     description: 'Applies to the future only.',
   })
   @ApiProblems('validation_failed', 'not_for_the_past', 'tier_map_overlap', 'tier_map_too_high', 'idempotency_conflict')
-  async create(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: TierMapDto,
-  ): Promise<Reply<TierMapView>> {
+  async create(@Keyed() call: KeyedCall, @Body() body: TierMapDto): Promise<Reply<TierMapView>> {
     const map = {
-      brand,
+      brand: call.brand,
       brandTier: body.brandTier,
       rank: body.rank,
       validFrom: new Date(body.validFrom),
       validTo: body.validTo === undefined || body.validTo === null ? null : new Date(body.validTo),
     };
-    return this.maps.create(map, callerName(caller), key);
+    return this.maps.create(map, call);
   }
 
   @Get()

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ladderAt } from '../ladders/ladder.js';
@@ -29,25 +29,21 @@ export class MapsService {
   ) {}
 
   /** @throws DomainError `not_for_the_past`, `tier_map_overlap`, `tier_map_too_high` */
-  async create(map: NewMap, caller: string, key?: string): Promise<Reply<TierMapView>> {
-    return idempotent(
-      this.dataSource,
-      { caller, brand: map.brand, route: 'tier-maps.create', key, body: map },
-      async (tx) => {
-        const now = this.clock.now();
-        if (map.validFrom < now || (map.validTo !== null && map.validTo <= map.validFrom)) fail('not_for_the_past');
-        await this.repository.lock(tx, map.brand);
-        const limit = ladderAt(await this.ladders.held(tx), map.validFrom.getTime())?.mapUpTo ?? 0;
-        if (map.rank > limit) fail('tier_map_too_high', { extra: { limit } });
-        for (const other of await this.repository.ofBrand(tx, map.brand)) {
-          if (other.brandTier === map.brandTier && overlap(other, map)) fail('tier_map_overlap');
-        }
-        const stored: TierMap = { ...map, id: newId('tm') };
-        await this.repository.insert(tx, stored, caller, now);
-        await this.rows.judgeAt(tx, await this.repository.holders(tx, map.brand, map.brandTier), map.validFrom);
-        return { status: 201, body: mapDocument(stored) };
-      },
-    );
+  async create(map: NewMap, call: KeyedCall): Promise<Reply<TierMapView>> {
+    return idempotent(this.dataSource, { ...call, route: 'tier-maps.create', body: map }, async (tx) => {
+      const now = this.clock.now();
+      if (map.validFrom < now || (map.validTo !== null && map.validTo <= map.validFrom)) fail('not_for_the_past');
+      await this.repository.lock(tx, map.brand);
+      const limit = ladderAt(await this.ladders.held(tx), map.validFrom.getTime())?.mapUpTo ?? 0;
+      if (map.rank > limit) fail('tier_map_too_high', { extra: { limit } });
+      for (const other of await this.repository.ofBrand(tx, map.brand)) {
+        if (other.brandTier === map.brandTier && overlap(other, map)) fail('tier_map_overlap');
+      }
+      const stored: TierMap = { ...map, id: newId('tm') };
+      await this.repository.insert(tx, stored, call.caller, now);
+      await this.rows.judgeAt(tx, await this.repository.holders(tx, map.brand, map.brandTier), map.validFrom);
+      return { status: 201, body: mapDocument(stored) };
+    });
   }
 
   async list(brand: string): Promise<TierMapView[]> {

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Put } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
 import { TIER, TIER_HISTORY, TIER_IN_FULL } from './tiers.answers.js';
@@ -24,7 +24,7 @@ const EXAMPLE = {
   earnMultiplier: '1.10',
 };
 
-const IN_FULL = {
+const IN_FULL: TierInFullView = {
   memberRef: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
   tier: 'silver',
   rank: 1,
@@ -54,13 +54,12 @@ export class TiersController {
 
   @Get()
   @BrandRoute('members:read')
-  @ApiAnswer(200, TIER)
+  @ApiAnswer(200, TIER, { example: EXAMPLE })
   @ApiOperation({
     summary: 'Read the member’s tier and what the next one requires',
     description:
       '`since` and `until` are months in the alliance’s time zone. For visits and brands the answer says only whether they are enough.',
   })
-  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<TierView> {
     return this.tiers.ofMember(brand, memberRef);
@@ -97,12 +96,11 @@ export class TierInFullController {
 
   @Get()
   @OperatorRoute('operator')
-  @ApiAnswer(200, TIER_IN_FULL)
+  @ApiAnswer(200, TIER_IN_FULL, { example: IN_FULL })
   @ApiOperation({
     summary:
       'Read a member’s tier, where it comes from, what the next one requires, what keeps this one, and when it will drop',
   })
-  @ApiOkResponse({ example: IN_FULL })
   @ApiProblems('not_found')
   one(@Param('memberRef') memberRef: string): Promise<TierInFullView> {
     return this.tiers.inFull(memberRef);

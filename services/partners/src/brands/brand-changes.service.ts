@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { InternalClient, callerName } from '#libs/auth';
-import type { Caller } from '#libs/auth';
+import { InternalClient } from '#libs/auth';
 import { BrandChangedSchema, TOPICS } from '#libs/contracts';
 import { eventsFromSnapshot, keyOfPart } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { Reply, Outcome } from '#libs/http';
+import type { IdempotentCall, KeyedCall, Outcome, Reply } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { PARTNERS_CONFIG, otherServices } from '../partners.config.js';
@@ -22,12 +21,7 @@ import type { Brand } from './brands.tables.js';
 const PUSH_PATIENCE_MS = 1_500;
 
 /** A POST of the operator. */
-export interface OperatorCall {
-  readonly caller: Caller;
-  readonly key: string | undefined;
-  readonly route: string;
-  readonly body: unknown;
-}
+export type OperatorCall = KeyedCall & IdempotentCall;
 
 /** Work of a call on a brand; `changed` receives the brand after the change. */
 export type BrandWork<T> = (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome<T>>;
@@ -52,15 +46,10 @@ export class BrandChangesService {
   /** Runs a POST once per Idempotency-Key and pushes the brand it changed. */
   async once<T>(call: OperatorCall, work: BrandWork<T>): Promise<Reply<T>> {
     let record: BrandRecord | undefined;
-    const { caller, key, route, body } = call;
-    const outcome = await idempotent(
-      this.dataSource,
-      { caller: callerName(caller), brand: '*', route, key, body },
-      (tx) => {
-        record = undefined;
-        return work(tx, (changed) => (record = changed));
-      },
-    );
+    const outcome = await idempotent(this.dataSource, call, (tx) => {
+      record = undefined;
+      return work(tx, (changed) => (record = changed));
+    });
     if (record !== undefined && outcome.status < 400) await this.push(snapshotOf(record));
     return outcome;
   }

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, versioned } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, BodyLimit, Keyed, PageQuery, versioned } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
 import type { BrandView, StoreView } from './brands.answers.js';
@@ -22,12 +21,8 @@ export class BrandsController {
   @ApiAnswer(201, BRAND)
   @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
   @ApiProblems('validation_failed', 'brand_exists', 'idempotency_conflict')
-  create(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: CreateBrandBody,
-  ): Promise<Reply<BrandView>> {
-    return this.brands.create({ caller, key, route: 'brands.create', body }, body);
+  create(@Keyed() call: KeyedCall, @Body() body: CreateBrandBody): Promise<Reply<BrandView>> {
+    return this.brands.create({ ...call, route: 'brands.create', body }, body);
   }
 
   @Get()
@@ -71,13 +66,11 @@ export class BrandsController {
   @ApiOperation({ summary: 'Add a store' })
   @ApiProblems('validation_failed', 'not_found', 'store_exists')
   async addStore(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Param('slug') slug: string,
     @Body() body: StoreBody,
   ): Promise<Reply<StoreView>> {
-    const call = { caller, key, route: `brands.${slug}.stores.add`, body };
-    return this.brands.addStore(call, slug, body);
+    return this.brands.addStore({ ...call, route: `brands.${slug}.stores.add`, body }, slug, body);
   }
 
   @Post(':slug/status')
@@ -87,12 +80,10 @@ export class BrandsController {
   @ApiOperation({ summary: 'Move a brand along its life cycle' })
   @ApiProblems('validation_failed', 'not_found', 'status_transition_refused')
   async setStatus(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Param('slug') slug: string,
     @Body() body: StatusBody,
   ): Promise<Reply<BrandView>> {
-    const call = { caller, key, route: `brands.${slug}.status`, body };
-    return this.brands.setStatus(call, slug, body);
+    return this.brands.setStatus({ ...call, route: `brands.${slug}.status`, body }, slug, body);
   }
 }

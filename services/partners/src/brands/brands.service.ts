@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { callerName } from '#libs/auth';
 import { ifMatch, versioned } from '#libs/http';
 import type { Reply } from '#libs/http';
 import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/kernel';
@@ -85,7 +84,7 @@ export class BrandsService {
     return this.changes.once(call, async (tx, changed) => {
       const { record, changed: moved } = await this.changes.apply(tx, slug, async (brand) => {
         if (!checkTransition(brand.status, body.status)) return false;
-        await this.brands.setStatus(tx, brand, body.status, callerName(call.caller), this.clock.now());
+        await this.brands.setStatus(tx, brand, body.status, call.caller, this.clock.now());
         return true;
       });
       if (moved) changed(record);

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { instantFrom } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
@@ -29,13 +28,11 @@ export class ContractsController {
     'approvals_too_many',
   )
   async create(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Param('slug') slug: string,
     @Body() body: CreateContractBody,
   ): Promise<Reply<ContractView>> {
-    const call = { caller, key, route: `brands.${slug}.contracts.create`, body };
-    return this.contracts.create(call, slug, body);
+    return this.contracts.create({ ...call, route: `brands.${slug}.contracts.create`, body }, slug, body);
   }
 
   @Get()
@@ -54,13 +51,12 @@ export class ContractsController {
   @ApiOperation({ summary: 'Set the open end of a version to a future time' })
   @ApiProblems('validation_failed', 'not_found', 'contract_ended', 'second_person_needed', 'approvals_too_many')
   async end(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Param('slug') slug: string,
     @Param('id') id: string,
     @Body() body: EndContractBody,
   ): Promise<Reply<ContractView>> {
-    const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
-    return this.contracts.end(call, slug, id, instantFrom(body.validTo));
+    const operation = { ...call, route: `brands.${slug}.contracts.${id}.end`, body };
+    return this.contracts.end(operation, slug, id, instantFrom(body.validTo));
   }
 }

@@ -72,11 +72,10 @@ export class ContractsService {
 
   /** Makes a change approved by another client of the operator. */
   private byTwo<T>(call: OperatorCall, act: string, payload: object, work: BrandWork<T>): Promise<Reply<T>> {
-    const maker = call.caller.kind === 'operator' ? call.caller.clientId : fail('scope_missing');
     return this.approvals.guarded((approve) =>
       this.changes.once(call, async (tx, changed) => {
         const outcome = await work(tx, changed);
-        await approve(tx, { act, maker, payload });
+        await approve(tx, { act, maker: call.client, payload });
         return outcome;
       }),
     );

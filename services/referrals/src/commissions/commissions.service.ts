@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { idempotent, MOST_COUNTED } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -110,19 +110,12 @@ export class CommissionsService {
   }
 
   /** The operator's decision on a suspicion: the commission proceeds, or its postings are reversed. It is never deleted. */
-  resolve(
-    caller: string,
-    key: string | undefined,
-    id: string,
-    verdict: 'release' | 'cancel',
-    reason: string,
-  ): Promise<Reply<CommissionView>> {
-    const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
-    return idempotent(this.dataSource, call, async (tx) => {
+  resolve(call: KeyedCall, id: string, verdict: 'release' | 'cancel', reason: string): Promise<Reply<CommissionView>> {
+    return idempotent(this.dataSource, { ...call, route: `holds.${verdict}`, body: [id, reason] }, async (tx) => {
       const uuid = this.uuidOf(id);
       const commission = (await this.repository.lock(tx, uuid)) ?? fail('not_found');
       if (commission.state !== 'fraud_hold') fail('commission_state');
-      const noted = `${commission.reason ?? ''}: ${verdict} by ${caller}: ${reason}`;
+      const noted = `${commission.reason ?? ''}: ${verdict} by ${call.caller}: ${reason}`;
       const state = verdict === 'cancel' ? 'cancelled' : commission.holdUntil === null ? 'pending' : 'held';
       if (verdict === 'cancel') await this.postings.cancel(tx, commission, this.clock.now());
       await this.repository.resolve(tx, { id: uuid, state, reason: noted });

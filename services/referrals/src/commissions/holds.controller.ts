@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed, PageQuery } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { COMMISSION, COMMISSION_PAGE } from './commissions.answers.js';
 import type { CommissionView } from './commissions.answers.js';
@@ -29,13 +28,8 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Release a commission' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  release(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Param('id') id: string,
-    @Body() body: VerdictDto,
-  ): Promise<Reply<CommissionView>> {
-    return this.commissions.resolve(callerName(caller), key, id, 'release', body.reason);
+  release(@Keyed() call: KeyedCall, @Param('id') id: string, @Body() body: VerdictDto): Promise<Reply<CommissionView>> {
+    return this.commissions.resolve(call, id, 'release', body.reason);
   }
 
   @Post(':id/cancel')
@@ -43,12 +37,7 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Cancel a commission; its record stays' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  cancel(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Param('id') id: string,
-    @Body() body: VerdictDto,
-  ): Promise<Reply<CommissionView>> {
-    return this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason);
+  cancel(@Keyed() call: KeyedCall, @Param('id') id: string, @Body() body: VerdictDto): Promise<Reply<CommissionView>> {
+    return this.commissions.resolve(call, id, 'cancel', body.reason);
   }
 }

@@ -2,8 +2,8 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, Keyed, PageQuery } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
 import type { DistributorRowsView, DistributorView } from './distributors.answers.js';
@@ -20,13 +20,8 @@ export class DistributorsController {
   @ApiAnswer(201, DISTRIBUTOR)
   @ApiOperation({ summary: 'Register a distributor: the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
-  register(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: DistributorDto,
-  ): Promise<Reply<DistributorView>> {
-    return this.distributors.register(brand, callerName(caller), key, body);
+  register(@Keyed() call: KeyedCall, @Body() body: DistributorDto): Promise<Reply<DistributorView>> {
+    return this.distributors.register(call, body);
   }
 
   @Post('imports')
@@ -41,7 +36,7 @@ export class DistributorsController {
     @CurrentCaller() caller: Caller,
     @Body() body: DistributorsDto,
   ): Promise<DistributorRowsView> {
-    return this.distributors.import(brand, callerName(caller), body.rows);
+    return this.distributors.import({ brand, caller: callerName(caller) }, body.rows);
   }
 
   @Get()

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, MemberLinks, storeLinks } from '#libs/directory';
 import type { MemberLink } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -43,6 +43,8 @@ export interface KnownOwner {
   /** The link of the owner as a person. */
   readonly link: MemberLink | null;
 }
+
+type Registration = Pick<KeyedCall, 'brand' | 'caller' | 'key'>;
 
 /** Registers distributors and introductions. */
 @Injectable()
@@ -85,26 +87,21 @@ export class DistributorsService {
     return withinDepth(this.repository.ensure(tx, { ...owner, walletId, brand, createdAt: this.clock.now() }));
   }
 
-  async register(
-    brand: string,
-    caller: string,
-    key: string | undefined,
-    body: DistributorDto,
-  ): Promise<Reply<DistributorView>> {
+  async register(call: Registration, body: DistributorDto): Promise<Reply<DistributorView>> {
+    const { brand } = call;
     const owner = await this.resolve(brand, body, '');
-    const call = { brand, caller, route: 'distributors.register', key, body };
-    return idempotent(this.dataSource, call, async (tx) => ({
+    return idempotent(this.dataSource, { ...call, route: 'distributors.register', body }, async (tx) => ({
       status: 201,
       body: await this.registerIn(tx, brand, owner, body.introducer ?? null),
     }));
   }
 
   /** Imports rows independently. Each row follows the same rules as a single call. */
-  async import(brand: string, caller: string, rows: readonly DistributorDto[]): Promise<DistributorRowsView> {
+  async import(call: Registration, rows: readonly DistributorDto[]): Promise<DistributorRowsView> {
     const results: DistributorRowView[] = [];
     for (const row of rows) {
       try {
-        const { status, body } = await this.register(brand, caller, undefined, row);
+        const { status, body } = await this.register(call, row);
         results.push({ status, ...(body as object) });
       } catch (error) {
         if (!isDomainError(error)) throw error;

@@ -1,10 +1,8 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import type { ConversionView, EarningsView } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
@@ -46,13 +44,8 @@ export class EarningsController {
     'conversion_unpriced',
     'idempotency_conflict',
   )
-  async convert(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: ConversionDto,
-  ): Promise<Reply<ConversionView>> {
+  async convert(@Keyed() call: KeyedCall, @Body() body: ConversionDto): Promise<Reply<ConversionView>> {
     await this.commissions.releaseDue();
-    return this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body);
+    return this.wallets.convert(call, body);
   }
 }

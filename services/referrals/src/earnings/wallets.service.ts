@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { Approvals, CONFIG, idempotent } from '#libs/http';
-import type { Approve, Outcome, Reply } from '#libs/http';
+import type { Approve, KeyedCall, Outcome, Reply } from '#libs/http';
 import {
   AllianceClock,
   Decimal,
@@ -103,12 +103,8 @@ export class WalletsService {
    * Converts a member's earnings through the brand, past their hold, to points at the current price. The remainder below the price
    * of a point goes to rounding.
    */
-  async convert(
-    brand: string,
-    client: string,
-    key: string | undefined,
-    body: ConversionDto,
-  ): Promise<Reply<ConversionView>> {
+  async convert(call: KeyedCall, body: ConversionDto): Promise<Reply<ConversionView>> {
+    const { brand } = call;
     // the operator gives the points in the alliance's currency; other currencies have no price in it
     if (body.currency !== this.config.allianceCurrency) {
       const pointer = '/currency';
@@ -118,11 +114,11 @@ export class WalletsService {
     }
     const { walletId } = await this.memberLinks.ofBrand(brand, body.memberRef);
     const owner = ownerOf('member', brand, body.memberRef, walletId);
-    const call = {
+    const operation = {
+      ...call,
       brand: '*',
-      caller: `${brand} client:${client}`,
+      caller: `${brand} ${call.caller}`,
       route: `earnings.convert ${brand}`,
-      key,
       businessKey: body.externalId,
       body,
     };
@@ -161,7 +157,7 @@ export class WalletsService {
       if (points > MOST_ALONE) {
         const { externalId, memberRef, currency } = body;
         const payload = { brand, externalId, memberRef, amount: body.amount, currency, points: pointsToJson(points) };
-        await approve(tx, { act: 'conversion.large', maker: client, payload });
+        await approve(tx, { act: 'conversion.large', maker: call.client, payload });
       }
       return {
         status: 201,
@@ -178,6 +174,6 @@ export class WalletsService {
         },
       };
     };
-    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => make(tx, approve)));
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, operation, (tx) => make(tx, approve)));
   }
 }

@@ -1,16 +1,15 @@
 import { Body, Controller, Get, Header, Param, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, shape } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed, PageQuery, shape } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { LINK, LINK_PAGE } from './links.answers.js';
 import type { LinkView } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
 import { LinksService } from './links.service.js';
 
-const EXAMPLE = {
+const EXAMPLE: LinkView = {
   id: 'lk_06EXAMPLE000000000000000AB',
   code: '4N7P8R1S5D9XJ',
   url: 'https://api.hezong.example/l/4N7P8R1S5D9XJ',
@@ -30,8 +29,7 @@ export class LinksController {
 
   @Post()
   @BrandRoute('referrals:write')
-  @ApiAnswer(201, LINK)
-  @ApiResponse({ status: 201, description: 'The link, with its code and its address.', example: EXAMPLE })
+  @ApiAnswer(201, LINK, { description: 'The link, with its code and its address.', example: EXAMPLE })
   @ApiOperation({ summary: 'Create a tracked link with a code for the brand, a store, a guide or a member' })
   @ApiProblems(
     'validation_failed',
@@ -44,20 +42,13 @@ export class LinksController {
     'depth_exceeded',
     'idempotency_conflict',
   )
-  make(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: LinkDto,
-  ): Promise<Reply<LinkView>> {
-    return this.links.make(brand, callerName(caller), key, body);
+  make(@Keyed() call: KeyedCall, @Body() body: LinkDto): Promise<Reply<LinkView>> {
+    return this.links.make(call, body);
   }
 
   @Get()
   @BrandRoute('referrals:read')
-  @ApiAnswer(200, LINK_PAGE)
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, LINK_PAGE, {
     description: 'In order of creation.',
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
@@ -69,8 +60,7 @@ export class LinksController {
 
   @Get(':id')
   @BrandRoute('referrals:read')
-  @ApiAnswer(200, LINK)
-  @ApiResponse({ status: 200, description: 'The link.', example: EXAMPLE })
+  @ApiAnswer(200, LINK, { description: 'The link.', example: EXAMPLE })
   @ApiOperation({ summary: 'Read a link' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<LinkView> {

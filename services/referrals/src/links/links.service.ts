@@ -4,7 +4,7 @@ import { toString } from 'qrcode';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -42,9 +42,10 @@ export class LinksService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<Reply<LinkView>> {
+  async make(call: KeyedCall, body: LinkDto): Promise<Reply<LinkView>> {
+    const { brand } = call;
     const owner = await this.distributors.resolve(brand, body.owner, '/owner');
-    return idempotent(this.dataSource, { brand, caller, route: 'links.make', key, body }, async (tx) => {
+    return idempotent(this.dataSource, { ...call, route: 'links.make', body }, async (tx) => {
       const offer = await this.offers.requirePicked(tx, body.offerId, brand, body.campaign);
       const target = allowedTarget(body.target, offer.hosts) ?? fail('target_refused');
       const distributor = await this.distributors.ensure(tx, brand, owner);

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiAnswer, ApiProblems, BodyLimit, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import type { OfferView, PickupView } from './offers.answers.js';
@@ -49,24 +48,16 @@ export class OffersController {
   @Post()
   @BodyLimit(256 * 1024)
   @BrandRoute('referrals:write')
-  @ApiAnswer(201, OFFER)
-  @ApiResponse({ status: 201, description: 'Published to the alliance.', example: EXAMPLE })
+  @ApiAnswer(201, OFFER, { description: 'Published to the alliance.', example: EXAMPLE })
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
   @ApiProblems('validation_failed', 'split_mismatch', 'recruit_pay_refused', 'idempotency_conflict')
-  publish(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: OfferDto,
-  ): Promise<Reply<OfferView>> {
-    return this.offers.publish(brand, callerName(caller), key, body);
+  publish(@Keyed() call: KeyedCall, @Body() body: OfferDto): Promise<Reply<OfferView>> {
+    return this.offers.publish(call, body);
   }
 
   @Get()
   @BrandRoute('referrals:read')
-  @ApiAnswer(200, OFFER_PAGE)
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, OFFER_PAGE, {
     description: 'In order of publication.',
     example: { data: [LISTED], page: { after: null, more: false } },
   })
@@ -78,8 +69,7 @@ export class OffersController {
 
   @Get(':id')
   @BrandRoute('referrals:read')
-  @ApiAnswer(200, OFFER)
-  @ApiResponse({ status: 200, description: 'Budget and use are shown only to the offer’s brand.', example: EXAMPLE })
+  @ApiAnswer(200, OFFER, { description: 'Budget and use are shown only to the offer’s brand.', example: EXAMPLE })
   @ApiOperation({ summary: 'Read an offer' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<OfferView> {
@@ -88,36 +78,22 @@ export class OffersController {
 
   @Post(':id/withdraw')
   @BrandRoute('referrals:write')
-  @ApiAnswer(200, OFFER)
-  @ApiResponse({
-    status: 200,
+  @ApiAnswer(200, OFFER, {
     description: 'The offer pays on no new orders.',
     example: { ...EXAMPLE, withdrawnAt: '2026-03-20T02:00:00Z' },
   })
   @ApiOperation({ summary: 'Withdraw an offer for new orders' })
   @ApiProblems('not_found')
-  withdraw(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Param('id') id: string,
-  ): Promise<Reply<OfferView>> {
-    return this.offers.withdraw(brand, callerName(caller), key, id);
+  withdraw(@Keyed() call: KeyedCall, @Param('id') id: string): Promise<Reply<OfferView>> {
+    return this.offers.withdraw(call, id);
   }
 
   @Post(':id/pickups')
   @BrandRoute('referrals:write')
-  @ApiAnswer(201, PICKUP)
-  @ApiResponse({ status: 201, description: 'Links for the campaign can now be created.', example: PICKED })
+  @ApiAnswer(201, PICKUP, { description: 'Links for the campaign can now be created.', example: PICKED })
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
-  pick(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Param('id') id: string,
-    @Body() body: PickupDto,
-  ): Promise<Reply<PickupView>> {
-    return this.offers.pick(brand, callerName(caller), key, id, body.campaign);
+  pick(@Keyed() call: KeyedCall, @Param('id') id: string, @Body() body: PickupDto): Promise<Reply<PickupView>> {
+    return this.offers.pick(call, id, body.campaign);
   }
 }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -35,11 +35,12 @@ export class OffersService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<Reply<OfferView>> {
+  async publish(call: KeyedCall, body: OfferDto): Promise<Reply<OfferView>> {
+    const { brand } = call;
     const { currency } = (await this.directory.get(brand)) ?? fail('not_found');
     const terms = offerTermsFrom(body);
     const offer = { ...terms, id: uuidv7(), seller: brand, currency, withdrawnAt: null, createdAt: this.clock.now() };
-    return idempotent(this.dataSource, { brand, caller, route: 'offers.publish', key, body }, async (tx) => {
+    return idempotent(this.dataSource, { ...call, route: 'offers.publish', body }, async (tx) => {
       await this.repository.insert(tx, offer);
       return { status: 201, body: offerDocument(offer, 0n, brand) };
     });
@@ -63,29 +64,22 @@ export class OffersService {
   }
 
   /** Withdraws an offer. It pays on no new order; earned amounts stay. */
-  withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<Reply<OfferView>> {
-    return idempotent(this.dataSource, { brand, caller, route: 'offers.withdraw', key, body: id }, async (tx) => {
+  withdraw(call: KeyedCall, id: string): Promise<Reply<OfferView>> {
+    return idempotent(this.dataSource, { ...call, route: 'offers.withdraw', body: id }, async (tx) => {
       const offer = await this.require(tx, id);
-      if (offer.seller !== brand) fail('not_found');
-      await this.repository.withdraw(tx, offer.id, brand, this.clock.now());
-      return { status: 200, body: offerDocument(await this.require(tx, id), await this.used(tx, offer), brand) };
+      if (offer.seller !== call.brand) fail('not_found');
+      await this.repository.withdraw(tx, offer.id, call.brand, this.clock.now());
+      return { status: 200, body: offerDocument(await this.require(tx, id), await this.used(tx, offer), call.brand) };
     });
   }
 
-  pick(
-    brand: string,
-    caller: string,
-    key: string | undefined,
-    id: string,
-    campaign: string,
-  ): Promise<Reply<PickupView>> {
-    const call = { brand, caller, route: 'offers.pick', key, body: [id, campaign] };
-    return idempotent(this.dataSource, call, async (tx) => {
+  pick(call: KeyedCall, id: string, campaign: string): Promise<Reply<PickupView>> {
+    return idempotent(this.dataSource, { ...call, route: 'offers.pick', body: [id, campaign] }, async (tx) => {
       const offer = await this.requireOpen(tx, id);
       const pickup = await this.repository.pick(tx, {
         id: uuidv7(),
         offerId: offer.id,
-        brand,
+        brand: call.brand,
         campaign,
         createdAt: this.clock.now(),
       });

@@ -1,10 +1,8 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
 import type { ErasedPayeeDecisionView, ErasedPayeeView } from './erased-payees.answers.js';
@@ -37,12 +35,7 @@ export class ErasedPayeesController {
     'payout_empty',
     'idempotency_conflict',
   )
-  async decide(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: ErasedPayeeDto,
-  ): Promise<Reply<ErasedPayeeDecisionView>> {
-    const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return this.payees.decide(client, key, body);
+  async decide(@Keyed() call: KeyedCall, @Body() body: ErasedPayeeDto): Promise<Reply<ErasedPayeeDecisionView>> {
+    return this.payees.decide(call, body);
   }
 }

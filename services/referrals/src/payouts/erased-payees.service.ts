@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -54,11 +54,10 @@ export class ErasedPayeesService {
    * Decides on an erased person. A release lets the next payouts pay them. A write-off permanently takes what is owed, up to a
    * number of shares per call; the money stays with the alliance.
    */
-  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<Reply<ErasedPayeeDecisionView>> {
+  decide(call: KeyedCall, body: ErasedPayeeDto): Promise<Reply<ErasedPayeeDecisionView>> {
     const { beneficiary: owner, currency, decision, reason } = body;
-    const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
     return this.approvals.guarded((approve) =>
-      idempotent(this.dataSource, call, async (tx) => {
+      idempotent(this.dataSource, { ...call, route: 'erased-payees.decide', body }, async (tx) => {
         await this.time.tell(tx);
         if (!(await this.repository.erased(tx, owner))) fail('not_found');
         const now = this.clock.now();
@@ -69,12 +68,21 @@ export class ErasedPayeesService {
         // a write-off may consist of repaid debts only
         if (amount === 0n && (decision === 'release' || takings.length === 0)) fail('payout_empty');
         const payload = { beneficiary: owner, currency, decision, amount: pointsToJson(amount), reason };
-        const checker = await approve(tx, { act: 'erasedPayee.decide', maker: client, payload });
+        const checker = await approve(tx, { act: 'erasedPayee.decide', maker: call.client, payload });
         const id = uuidv7();
-        const maker = `client:${client}`;
-        await this.repository.insert(tx, { id, owner, currency, decision, amount, reason, maker, checker, at: now });
+        await this.repository.insert(tx, {
+          id,
+          owner,
+          currency,
+          decision,
+          amount,
+          reason,
+          maker: call.caller,
+          checker,
+          at: now,
+        });
         if (decision === 'write_off') await this.earnings.draw(tx, takings, { currency, writeOffId: id });
-        return { status: 201, body: { ...payload, maker, checker, at: formatInstant(now) } };
+        return { status: 201, body: { ...payload, maker: call.caller, checker, at: formatInstant(now) } };
       }),
     );
   }

@@ -2,8 +2,8 @@ import { Body, Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/co
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiAnswer, ApiProblems, Keyed, shape } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PAYOUT } from './payouts.answers.js';
 import type { PayoutView } from './payouts.answers.js';
@@ -20,12 +20,8 @@ export class PayoutsController {
   @ApiAnswer(201, PAYOUT)
   @ApiOperation({ summary: 'Create a payout of all earnings of persons whose hold has ended' })
   @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
-  draw(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: PayoutDto,
-  ): Promise<Reply<PayoutView>> {
-    return this.payouts.draw(callerName(caller), key, body.currency);
+  draw(@Keyed() call: KeyedCall, @Body() body: PayoutDto): Promise<Reply<PayoutView>> {
+    return this.payouts.draw(call, body.currency);
   }
 
   @Get(':id')

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -45,46 +45,42 @@ export class PayoutsService {
   ) {}
 
   /** Drafts a payout of all persons who can be paid. */
-  async draw(caller: string, key: string | undefined, currency: string): Promise<Reply<PayoutView>> {
+  async draw(call: KeyedCall, currency: string): Promise<Reply<PayoutView>> {
     await this.commissions.releaseDue();
-    return idempotent(
-      this.dataSource,
-      { brand: '*', caller, route: 'payouts.draw', key, body: currency },
-      async (tx) => {
-        await this.repository.lockMaking(tx);
-        await this.time.tell(tx);
-        const now = this.clock.now();
-        const { shares, debts } = await this.earnings.free(tx, {
-          currency,
-          now,
-          owner: null,
-          through: null,
-          most: MOST_SHARES,
-        });
-        const debtsOf = groupBy(debts, ({ owner }) => owner);
-        // an item has a largest amount; the rest waits for the next payout
-        const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) =>
-          takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER),
-        );
-        if (takings.length === 0) fail('payout_empty');
-        const payout: Payout = {
-          id: uuidv7(),
-          currency,
-          state: 'draft',
-          maker: caller,
-          releasedBy: null,
-          checker: null,
-          confirmedBy: null,
-          createdAt: now,
-          releasedAt: null,
-          paidAt: null,
-        };
-        await this.repository.insert(tx, payout);
-        await this.earnings.draw(tx, takings, { currency, payoutId: payout.id });
-        const items = await this.items(tx, payout);
-        return { status: 201, body: payoutDocument(payout, items) };
-      },
-    );
+    return idempotent(this.dataSource, { ...call, route: 'payouts.draw', body: currency }, async (tx) => {
+      await this.repository.lockMaking(tx);
+      await this.time.tell(tx);
+      const now = this.clock.now();
+      const { shares, debts } = await this.earnings.free(tx, {
+        currency,
+        now,
+        owner: null,
+        through: null,
+        most: MOST_SHARES,
+      });
+      const debtsOf = groupBy(debts, ({ owner }) => owner);
+      // an item has a largest amount; the rest waits for the next payout
+      const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) =>
+        takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER),
+      );
+      if (takings.length === 0) fail('payout_empty');
+      const payout: Payout = {
+        id: uuidv7(),
+        currency,
+        state: 'draft',
+        maker: call.caller,
+        releasedBy: null,
+        checker: null,
+        confirmedBy: null,
+        createdAt: now,
+        releasedAt: null,
+        paidAt: null,
+      };
+      await this.repository.insert(tx, payout);
+      await this.earnings.draw(tx, takings, { currency, payoutId: payout.id });
+      const items = await this.items(tx, payout);
+      return { status: 201, body: payoutDocument(payout, items) };
+    });
   }
 
   async one(id: string): Promise<PayoutView> {

@@ -1,10 +1,8 @@
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
 import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
@@ -31,12 +29,8 @@ export class ProgrammesController {
     'rule_conflict',
     'idempotency_conflict',
   )
-  add(
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: ProgrammeDto,
-  ): Promise<Reply<ProgrammeView>> {
-    return this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body);
+  add(@Keyed() call: KeyedCall, @Body() body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
+    return this.programmes.add(call, body);
   }
 
   @Get()

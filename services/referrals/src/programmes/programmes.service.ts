@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, Outcome, Reply } from '#libs/http';
+import type { Approve, KeyedCall, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Programme } from './programmes.tables.js';
@@ -37,14 +37,12 @@ export class ProgrammesService {
    * Adds a version.
    * @throws DomainError `second_person_needed` for a version with a conversion price, or with more than a tenth for contributors
    */
-  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
+  add(call: KeyedCall, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
     const terms = programmeTermsFrom(body);
-    const caller = `client:${client}`;
-    const call = { brand: '*', caller, route: 'programmes.add', key, body };
     const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<ProgrammeView>> => {
       const added = await this.repository.add(tx, {
         ...terms,
-        createdBy: caller,
+        createdBy: call.caller,
         createdAt: this.clock.now(),
       });
       const document = programmeDocument(added ?? fail('rule_conflict'));
@@ -52,11 +50,12 @@ export class ProgrammesService {
       if (terms.conversionPriceMicro !== null || most > CONTRIBUTOR_BP_ALONE) {
         const { conversionPriceMicro: _, validFrom, ...told } = terms;
         const payload = { ...told, conversionPrice: body.conversionPrice ?? null, validFrom: formatInstant(validFrom) };
-        await approve(tx, { act: 'referral_programme.create', maker: client, payload });
+        await approve(tx, { act: 'referral_programme.create', maker: call.client, payload });
       }
       return { status: 201, body: document };
     };
-    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => set(tx, approve)));
+    const operation = { ...call, route: 'programmes.add', body };
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, operation, (tx) => set(tx, approve)));
   }
 }
 

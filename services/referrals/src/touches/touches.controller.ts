@@ -1,10 +1,9 @@
 import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute, PublicRoute } from '#libs/auth';
+import { AnyQuery, ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { TOUCH } from './touches.answers.js';
 import type { TouchView } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
@@ -20,13 +19,8 @@ export class TouchesController {
   @ApiAnswer(201, TOUCH)
   @ApiOperation({ summary: 'Record that a member used a code; it counts for orders on which the seller reports it' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
-  record(
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: TouchDto,
-  ): Promise<Reply<TouchView>> {
-    return this.touches.record(brand, callerName(caller), key, body);
+  record(@Keyed() call: KeyedCall, @Body() body: TouchDto): Promise<Reply<TouchView>> {
+    return this.touches.record(call, body);
   }
 
   @Get('l/:code')

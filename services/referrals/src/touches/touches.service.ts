@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { CONFIG, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, instantFrom, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
@@ -36,14 +36,15 @@ export class TouchesService {
    * Records a touch reported by the promoting or the selling brand; for others the code does not exist. The promoter's report about
    * its own members proves nothing and does not count for orders.
    */
-  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<Reply<TouchView>> {
+  async record(call: KeyedCall, body: TouchDto): Promise<Reply<TouchView>> {
+    const { brand } = call;
     const at = instantFrom(body.at);
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;
     const walletId = memberRef === null ? null : (await this.memberLinks.ofBrand(brand, memberRef)).walletId;
     return idempotent(
       this.dataSource,
-      { brand: '*', caller: `${brand} ${caller}`, route: 'touches.record', key, body },
+      { ...call, brand: '*', caller: `${brand} ${call.caller}`, route: 'touches.record', body },
       async (tx) => {
         const link = await this.links.byCode(tx, body.code);
         if (link === null || (link.brand !== brand && link.seller !== brand)) return fail('code_unknown');

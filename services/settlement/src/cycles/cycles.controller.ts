@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute } from '#libs/auth';
 import { ApiAnswer } from '#libs/http';
 import { CYCLES } from './cycles.answers.js';
@@ -7,7 +7,7 @@ import type { CyclesView } from './cycles.answers.js';
 import { cycleDocument } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
 
-const EXAMPLE = {
+const EXAMPLE: CyclesView = {
   data: [
     {
       id: '2026-03',
@@ -28,9 +28,8 @@ export class CyclesController {
 
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
-  @ApiAnswer(200, CYCLES)
+  @ApiAnswer(200, CYCLES, { example: EXAMPLE })
   @ApiOperation({ summary: 'List clearing cycles, the current one last' })
-  @ApiOkResponse({ example: EXAMPLE })
   async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }

@@ -1,16 +1,14 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { CYCLES, CYCLE_RESULT } from './cycles.answers.js';
 import type { CycleResultView, CyclesView } from './cycles.answers.js';
-import type { CycleStep } from './cycle.js';
 import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
 
-const EXAMPLE = {
+const EXAMPLE: CycleResultView = {
   id: '2026-03',
   status: 'closed',
   from: '2026-02-28T16:00:00Z',
@@ -54,9 +52,8 @@ export class OperatorCyclesController {
 
   @Get(':cycle')
   @OperatorRoute('operator')
-  @ApiAnswer(200, CYCLE_RESULT)
+  @ApiAnswer(200, CYCLE_RESULT, { example: EXAMPLE })
   @ApiOperation({ summary: 'Read the positions, matrix and sums of a cycle' })
-  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   result(@Param('cycle') cycle: string): Promise<CycleResultView> {
     return this.steps.result(cycle);
@@ -64,74 +61,45 @@ export class OperatorCyclesController {
 
   @Post(':cycle/cut-off')
   @OperatorRoute('operator')
-  @ApiAnswer(200, CYCLE_RESULT)
+  @ApiAnswer(200, CYCLE_RESULT, { example: { ...EXAMPLE, status: 'cut_off' } })
   @ApiOperation({ summary: 'Cut off the cycle: later postings enter the next one' })
-  @ApiOkResponse({ example: { ...EXAMPLE, status: 'cut_off' } })
   @ApiProblems('not_found', 'cycle_state')
-  cutOff(
-    @Param('cycle') cycle: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'cut-off', caller, key);
+  cutOff(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
+    return this.steps.step(cycle, 'cut-off', call.caller, call.key);
   }
 
   @Post(':cycle/freeze')
   @OperatorRoute('operator')
-  @ApiAnswer(200, CYCLE_RESULT)
+  @ApiAnswer(200, CYCLE_RESULT, { example: { ...EXAMPLE, status: 'frozen' } })
   @ApiAnswer(202, CYCLE_RESULT)
   @ApiOperation({
     summary: 'Freeze the cycle: write the statements once every posting before the cut-off has been handled',
     description:
       'Works in short steps that block no one. For a cycle with very many lines the answer is 202 and the work continues as `freezing`; `freeze` shows the progress. A repeat joins the running freeze.',
   })
-  @ApiOkResponse({ example: { ...EXAMPLE, status: 'frozen' } })
   @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled', 'cycle_unproven')
-  freeze(
-    @Param('cycle') cycle: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'freeze', caller, key);
+  freeze(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
+    return this.steps.step(cycle, 'freeze', call.caller, call.key);
   }
 
   @Post(':cycle/confirm')
   @OperatorRoute('operator')
-  @ApiAnswer(200, CYCLE_RESULT)
+  @ApiAnswer(200, CYCLE_RESULT, { example: { ...EXAMPLE, status: 'confirmed' } })
   @ApiOperation({
     summary: 'Confirm the cycle: its net positions become binding',
     description: 'Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.',
   })
-  @ApiOkResponse({ example: { ...EXAMPLE, status: 'confirmed' } })
   @ApiProblems('not_found', 'cycle_state', 'cycle_unproven')
-  confirm(
-    @Param('cycle') cycle: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'confirm', caller, key);
+  confirm(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
+    return this.steps.step(cycle, 'confirm', call.caller, call.key);
   }
 
   @Post(':cycle/close')
   @OperatorRoute('operator')
-  @ApiAnswer(200, CYCLE_RESULT)
+  @ApiAnswer(200, CYCLE_RESULT, { example: EXAMPLE })
   @ApiOperation({ summary: 'Close the cycle for good' })
-  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found', 'cycle_state')
-  close(
-    @Param('cycle') cycle: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'close', caller, key);
-  }
-
-  private step(
-    cycle: string,
-    step: CycleStep,
-    caller: Caller,
-    key: string | undefined,
-  ): Promise<Reply<CycleResultView>> {
-    return this.steps.step(cycle, step, callerName(caller), key);
+  close(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
+    return this.steps.step(cycle, 'close', call.caller, call.key);
   }
 }

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
-import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
-import type { Reply } from '#libs/http';
+import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, Keyed } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { OPENING, OPENINGS } from './openings.answers.js';
 import type { OpeningView, OpeningsView } from './openings.answers.js';
 import { OpeningDto, VerdictDto } from './openings.dto.js';
@@ -24,14 +23,8 @@ export class OpeningsController {
       'The leg is opened only with the member’s `share_order_lines` consent at the other brand, and both brands see that it was opened.',
   })
   @ApiProblems('validation_failed', 'not_found', 'leg_unknown', 'opening_exists')
-  ask(
-    @Param('cycle') cycle: string,
-    @CallerBrand() brand: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
-    @Body() body: OpeningDto,
-  ): Promise<Reply<OpeningView>> {
-    return this.openings.ask(brand, callerName(caller), key, cycle, body);
+  ask(@Param('cycle') cycle: string, @Keyed() call: KeyedCall, @Body() body: OpeningDto): Promise<Reply<OpeningView>> {
+    return this.openings.ask(call, cycle, body);
   }
 
   @Get()
@@ -74,11 +67,10 @@ export class OperatorOpeningsController {
   open(
     @Param('cycle') cycle: string,
     @Param('id') id: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Body() body: VerdictDto,
   ): Promise<Reply<OpeningView>> {
-    return this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason);
+    return this.openings.decide(call, cycle, id, 'opened', body.reason);
   }
 
   @Post(':id/refuse')
@@ -89,10 +81,9 @@ export class OperatorOpeningsController {
   refuse(
     @Param('cycle') cycle: string,
     @Param('id') id: string,
-    @CurrentCaller() caller: Caller,
-    @IdempotencyKey() key: string | undefined,
+    @Keyed() call: KeyedCall,
     @Body() body: VerdictDto,
   ): Promise<Reply<OpeningView>> {
-    return this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason);
+    return this.openings.decide(call, cycle, id, 'refused', body.reason);
   }
 }

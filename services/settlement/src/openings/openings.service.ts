@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG, idempotent } from '#libs/http';
-import type { Reply } from '#libs/http';
+import type { KeyedCall, Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, idFromUuid, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { CyclesService } from '../cycles/cycles.service.js';
@@ -38,62 +38,52 @@ export class OpeningsService {
   ) {}
 
   /** Requests a leg of a total of the brand's statement. @throws DomainError `not_found`, `leg_unknown`, `opening_exists` */
-  async ask(
-    brand: string,
-    caller: string,
-    key: string | undefined,
-    cycle: string,
-    body: OpeningDto,
-  ): Promise<Reply<OpeningView>> {
-    const reader = brandParty(brand);
+  async ask(call: KeyedCall, cycle: string, body: OpeningDto): Promise<Reply<OpeningView>> {
+    const reader = brandParty(call.brand);
     await this.cycles.get(cycle);
-    return idempotent(
-      this.dataSource,
-      { brand, caller, route: 'openings.ask', key, body: [cycle, body] },
-      async (tx) => {
-        const totals = await this.days.closedOf(tx, cycle, reader);
-        const id = uuidFromId('ln', body.line);
-        const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
-        if (total === undefined || id === null) {
-          return fail('leg_unknown', {
-            errors: [{ pointer: '/line', code: 'unknown', detail: 'It is not in any total of a closed day.' }],
-          });
-        }
-        // how many of a member's points expire follows from purchases at brands that no consent names
-        if (total.type === 'expiry') {
-          return fail('leg_unknown', {
-            errors: [{ pointer: '/line', code: 'unknown', detail: 'Expired points are not opened one by one.' }],
-          });
-        }
-        const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), (lineId) => this.ids.salt(reader, lineId));
-        const line = legs[body.leg - 1]?.line;
-        if (line === undefined) {
-          return fail('leg_unknown', {
-            errors: [{ pointer: '/leg', code: 'out_of_range', detail: `It has ${legs.length}.` }],
-          });
-        }
-        const counterparty = discloserOf(line, reader);
-        const openingId = uuidv7();
-        const opening: Opening = {
-          id: openingId,
-          cycle,
-          day: total.day,
-          asker: reader,
-          totalId: id,
-          leg: body.leg,
-          lineId: line.id,
-          counterparty,
-          counterpartyLineId: line.reader === counterparty && counterparty !== null ? line.ownId : null,
-          counterpartyOpeningId: this.ids.of(counterparty ?? '', `opening ${openingId}`),
-          reason: body.reason,
-          askedBy: caller,
-          askedAt: this.clock.now(),
-          decision: null,
-        };
-        if (!(await this.repository.insert(tx, opening))) fail('opening_exists');
-        return { status: 201, body: openingDocument(opening, reader) };
-      },
-    );
+    return idempotent(this.dataSource, { ...call, route: 'openings.ask', body: [cycle, body] }, async (tx) => {
+      const totals = await this.days.closedOf(tx, cycle, reader);
+      const id = uuidFromId('ln', body.line);
+      const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
+      if (total === undefined || id === null) {
+        return fail('leg_unknown', {
+          errors: [{ pointer: '/line', code: 'unknown', detail: 'It is not in any total of a closed day.' }],
+        });
+      }
+      // how many of a member's points expire follows from purchases at brands that no consent names
+      if (total.type === 'expiry') {
+        return fail('leg_unknown', {
+          errors: [{ pointer: '/line', code: 'unknown', detail: 'Expired points are not opened one by one.' }],
+        });
+      }
+      const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), (lineId) => this.ids.salt(reader, lineId));
+      const line = legs[body.leg - 1]?.line;
+      if (line === undefined) {
+        return fail('leg_unknown', {
+          errors: [{ pointer: '/leg', code: 'out_of_range', detail: `It has ${legs.length}.` }],
+        });
+      }
+      const counterparty = discloserOf(line, reader);
+      const openingId = uuidv7();
+      const opening: Opening = {
+        id: openingId,
+        cycle,
+        day: total.day,
+        asker: reader,
+        totalId: id,
+        leg: body.leg,
+        lineId: line.id,
+        counterparty,
+        counterpartyLineId: line.reader === counterparty && counterparty !== null ? line.ownId : null,
+        counterpartyOpeningId: this.ids.of(counterparty ?? '', `opening ${openingId}`),
+        reason: body.reason,
+        askedBy: call.caller,
+        askedAt: this.clock.now(),
+        decision: null,
+      };
+      if (!(await this.repository.insert(tx, opening))) fail('opening_exists');
+      return { status: 201, body: openingDocument(opening, reader) };
+    });
   }
 
   /** A brand's requests, and openings of its own customers' purchases; for the operator (null) all. */
@@ -115,8 +105,7 @@ export class OpeningsService {
 
   /** The operator's decision. @throws DomainError `not_found`, `opening_decided`, `member_consent_missing` */
   async decide(
-    caller: string,
-    key: string | undefined,
+    call: KeyedCall,
     cycle: string,
     id: string,
     verdict: Decision['verdict'],
@@ -124,13 +113,13 @@ export class OpeningsService {
   ): Promise<Reply<OpeningView>> {
     return idempotent(
       this.dataSource,
-      { brand: '*', caller, route: `openings.${verdict}`, key, body: [cycle, id, reason] },
+      { ...call, route: `openings.${verdict}`, body: [cycle, id, reason] },
       async (tx) => {
         await this.repository.lock(tx, id);
         const opening = await this.find(tx, cycle, id, null);
         if (opening.decision !== null) fail('opening_decided');
         const leg = verdict === 'opened' ? await this.open(tx, opening) : null;
-        const decision: Decision = { verdict, by: caller, at: this.clock.now(), reason, leg };
+        const decision: Decision = { verdict, by: call.caller, at: this.clock.now(), reason, leg };
         await this.repository.decide(tx, opening.id, decision);
         return { status: 200, body: openingDocument({ ...opening, decision }, null) };
       },

@@ -1,10 +1,9 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
-import { LINE_PAGE, STATEMENT } from './statements.answers.js';
-import { LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
+import { LINE_PAGE, LINES_EXAMPLE, STATEMENT, STATEMENT_EXAMPLE } from './statements.answers.js';
 import { StatementsService } from './statements.service.js';
 import type { StatementLine } from './rows.service.js';
 import type { StatementDocument } from './statements.service.js';
@@ -17,9 +16,8 @@ export class OperatorStatementsController {
 
   @Get()
   @OperatorRoute('operator')
-  @ApiAnswer(200, STATEMENT)
+  @ApiAnswer(200, STATEMENT, { example: STATEMENT_EXAMPLE })
   @ApiOperation({ summary: 'Read a brand’s statement' })
-  @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   async statement(@Param('cycle') cycle: string, @Param('brand') brand: string): Promise<StatementDocument> {
     await this.statements.requireBrand(brand);
@@ -28,9 +26,8 @@ export class OperatorStatementsController {
 
   @Get('lines')
   @OperatorRoute('operator')
-  @ApiAnswer(200, LINE_PAGE)
+  @ApiAnswer(200, LINE_PAGE, { example: LINES_EXAMPLE })
   @ApiOperation({ summary: 'List the lines of a brand’s statement' })
-  @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   async lines(
     @Param('cycle') cycle: string,

@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
-import { LINE_PAGE, STATEMENT } from './statements.answers.js';
-import { FileQuery, LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
+import { LINE_PAGE, LINES_EXAMPLE, STATEMENT, STATEMENT_EXAMPLE } from './statements.answers.js';
+import { FileQuery } from './statements.dto.js';
 import { StatementFileService } from './statement-file.service.js';
 import { StatementsService } from './statements.service.js';
 import type { StatementLine } from './rows.service.js';
@@ -31,12 +31,11 @@ export class StatementsController {
 
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
-  @ApiAnswer(200, STATEMENT)
+  @ApiAnswer(200, STATEMENT, { example: STATEMENT_EXAMPLE })
   @ApiOperation({
     summary: 'Read the calling brand’s statement; a preview until the cycle is frozen',
     description: 'Until then, totals include a day once it is over; the brand’s own lines count immediately.',
   })
-  @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   statement(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<StatementDocument> {
     return this.statements.statement(cycle, brand);
@@ -44,9 +43,8 @@ export class StatementsController {
 
   @Get('lines')
   @BrandRoute('settlement:read', { openTo: 'any' })
-  @ApiAnswer(200, LINE_PAGE)
+  @ApiAnswer(200, LINE_PAGE, { example: LINES_EXAMPLE })
   @ApiOperation({ summary: 'List the lines of the calling brand’s statement, in posting order' })
-  @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   lines(
     @Param('cycle') cycle: string,

@@ -1,5 +1,5 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
@@ -9,7 +9,7 @@ import { VerificationService } from './verification.service.js';
 
 const SHOWN = 100;
 
-const EXAMPLE = {
+const EXAMPLE: VerificationView = {
   cycle: '2026-03',
   status: 'closed',
   ok: false,
@@ -27,13 +27,12 @@ export class VerificationController {
 
   @Get()
   @OperatorRoute('operator')
-  @ApiAnswer(200, VERIFICATION)
+  @ApiAnswer(200, VERIFICATION, { example: EXAMPLE })
   @ApiOperation({
     summary: 'Verify a cycle from its lines',
     description:
       'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Until the freeze, lines are also compared with what the ledger stamped and referrals posted; if that is not possible now, `compared` is false.',
   })
-  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   async verify(@Param('cycle') id: string): Promise<VerificationView> {
     const { cycle, lines, faults, compared } = await this.verification.ofCycle(id);
