@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,11 +37,6 @@ function left(directory: string): string[] {
 }
 
 const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('hezong-chaos-'));
-
-beforeAll(() => {
-  const build = spawnSync(process.execPath, ['deploy/tools/build.mjs'], { encoding: 'utf8' });
-  if (build.status !== 0) throw new Error(`the build fails: ${build.stdout}${build.stderr}`);
-}, 120_000);
 
 afterAll(() => {
   for (const child of running) if (child.exitCode === null) child.kill('SIGTERM');

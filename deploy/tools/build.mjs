@@ -16,7 +16,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const TREES = ['services', 'libs', 'deploy'];
-const SKIPPED = /(\.spec|\.d)\.ts$/;
 process.chdir(ROOT);
 if (!existsSync('node_modules/@swc/cli')) {
   console.error('Nothing is installed yet: run "npm ci" first.');
@@ -33,7 +32,7 @@ function* files(directory, wanted) {
 }
 
 const sources = TREES.filter((tree) => existsSync(tree)).flatMap((tree) => [
-  ...files(tree, (name) => name.endsWith('.ts') && !SKIPPED.test(name)),
+  ...files(tree, (name) => name.endsWith('.ts') && !name.endsWith('.d.ts')),
 ]);
 const hash = createHash('sha256').update(readFileSync('.swcrc')).update(readFileSync('package-lock.json'));
 for (const file of sources.sort()) {

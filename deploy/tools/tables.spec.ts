@@ -1,6 +1,4 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Table } from '#libs/postgres';
 
 /** A table's columns, read from the text of its schema, which is generated from the migrated database. */
@@ -20,7 +18,7 @@ async function columnsOf(service: string, table: string): Promise<Map<string, ob
 const files = (await readdir('services', { recursive: true })).filter((file) => file.endsWith('.tables.ts'));
 const defined = await Promise.all(
   files.map(async (file) => {
-    const found: object = await import(pathToFileURL(resolve('services', file)).href);
+    const found: object = await import(`../../services/${file.replace(/\.ts$/, '.js')}`);
     const tables = Object.values(found).filter((value) => value instanceof Table);
     return tables.map(({ options }): [string, string, (typeof options)['columns']] => {
       return [file.split('/')[0] ?? '', options.name, options.columns];

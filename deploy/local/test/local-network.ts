@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,8 +22,6 @@ export class LocalNetwork {
   ) {}
 
   static async start(broker: string): Promise<LocalNetwork> {
-    const build = spawnSync(process.execPath, ['deploy/tools/build.mjs'], { encoding: 'utf8' });
-    if (build.status !== 0) throw new Error(`the build fails: ${build.stdout}${build.stderr}`);
     const dataDir = mkdtempSync(join(tmpdir(), 'hezong-e2e-'));
     // root runs PostgreSQL under another account, which must be able to enter
     chmodSync(dataDir, 0o711);

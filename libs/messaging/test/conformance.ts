@@ -1,9 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { CycleChangedSchema } from '#libs/contracts';
 import { fail } from '#libs/kernel';
@@ -497,19 +495,12 @@ export function conformance(kind: BrokerKind): void {
   });
 }
 
-/** Compiles the libraries into a directory where plain Node can run them, and starts a member there. */
+/** Starts a member in its own process. */
 function memberProcess(options: MemberOptions & { hangAt: number }): {
   child: ChildProcess;
   said: (words: string) => Promise<void>;
 } {
-  const place = join('node_modules', '.cache', 'conformance', String(process.pid));
-  mkdirSync(place, { recursive: true });
-  writeFileSync(
-    join(place, 'package.json'),
-    JSON.stringify({ type: 'module', imports: { '#libs/*': './libs/*/src/index.js' } }),
-  );
-  execFileSync('node_modules/.bin/swc', ['libs', '-d', place, '--quiet']);
-  const program = join(place, 'libs/messaging/test/member-process.js');
+  const program = join(import.meta.dirname, 'member-process.js');
   const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let heard = '';
   child.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString()));

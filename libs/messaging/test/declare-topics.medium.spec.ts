@@ -1,7 +1,8 @@
-import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
+import kafkajs, { Kafka, logLevel, type Admin } from 'kafkajs';
 import { brokersUnderTest, testBroker, type TestBroker } from '#libs/testing';
 import { declareTopics, type DeclareTopicsOptions } from '../src/topics.js';
 
+const { ConfigResourceTypes } = kafkajs;
 const suite = brokersUnderTest().includes('kafka') ? describe : describe.skip;
 
 suite('the declaration of topics on Kafka', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { freePort, startKafka, type RunningKafka } from '#libs/servers';
 import { brokersUnderTest, emptyDatabase, testBroker, testProxy, type TestBroker, type TestProxy } from '#libs/testing';
@@ -10,6 +10,8 @@ import { messagingTablesSql } from '../src/tables.js';
 import { declareTopics } from '../src/topics.js';
 import { conformance } from './conformance.js';
 import { EFFECT_SQL, Member } from './member.js';
+
+const { ConfigResourceTypes } = kafkajs;
 
 if (brokersUnderTest().includes('kafka')) {
   conformance('kafka');

@@ -5,15 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  Kafka,
-  logLevel,
-  ResourcePatternTypes,
-  type Producer,
-} from 'kafkajs';
+import kafkajs, { Kafka, logLevel, type Producer } from 'kafkajs';
 import pg from 'pg';
 import { defineConfig, kafkaFields, loadConfig } from '#libs/config';
 import { TOPICS } from '#libs/contracts';
@@ -25,6 +17,7 @@ import { messagingTablesSql } from '../src/tables.js';
 import { declareTopics, openEventLog, readTopics } from '../src/topics.js';
 import { EFFECT_SQL, Member } from './member.js';
 
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 const ADMIN = 'root-of-kafka';
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'kafka';

@@ -62,6 +62,21 @@ describe('an erased member', () => {
     expect(await walletOf(back)).not.toBe(wallet);
   });
 
+  it('at one brand is the same person on return, by any contact point that another brand still has', async () => {
+    const [phone, email] = [newPhone(), 'siskin@example.cn'];
+    const first = await join('aurora', newId(), { phone, email });
+    const wallet = await walletOf(first);
+    await join('birch', newId(), { phone });
+    await erase('aurora', first);
+    const back = await join('aurora', newId(), { phone, ...joined(new Date().toISOString()) });
+    expect(back).not.toBe(first);
+    expect(await walletOf(back)).toBe(wallet);
+    // the e-mail address was of this link only and is forgotten: it finds nobody
+    await erase('aurora', back);
+    const other = await join('aurora', newId(), { phone: null, email, ...joined(new Date().toISOString()) });
+    expect(await walletOf(other)).not.toBe(wallet);
+  });
+
   it('is reported when the call that created it is repeated, with or without a key', async () => {
     const [phone, plain, keyed] = [newPhone(), newId(), newId()];
     const other = newPhone();

@@ -38,8 +38,7 @@ describe('debts', () => {
   });
 
   type Member = Record<'aurora' | 'birch' | 'crest' | 'later' | 'parcel' | 'short', string>;
-  function person(): Member {
-    const walletId = uuidv7();
+  function person(walletId = uuidv7()): Member {
     const at = (brand: string): string => rig.member(brand, walletId).memberRef;
     return {
       aurora: at('aurora'),
@@ -298,6 +297,34 @@ describe('debts', () => {
     };
     expect(await left('points')).toEqual([1_000, 0, [['short', 500]]]);
     expect(await left('goods')).toEqual([300, 200, []]);
+  });
+
+  it('wait for a member who leaves the brand and joins it again; those of an erased person stay in the books', async () => {
+    const owing = async (): Promise<[Member, string]> => {
+      const walletId = uuidv7();
+      const member = person(walletId);
+      const order = await buy('aurora', member, 100);
+      await spend(member, 100);
+      await bringBack('aurora', order, 100);
+      await rig.endLink(member.aurora);
+      return [member, walletId];
+    };
+    const owed = async ({ aurora }: Member): Promise<number[]> => {
+      const { body } = await rig.asOperator('GET', `/v1/operator/members/${aurora}/lots`);
+      return (body.debts as { remaining: number }[]).map(({ remaining }) => remaining);
+    };
+    const [left, walletId] = await owing();
+    // crm gives a person who is still known the same wallet under a new memberRef
+    const back = person(walletId);
+    expect([await numbers(back), await owed(left)]).toEqual([{ ...nothing, debt: 100, balance: -100 }, [100]]);
+    await buy('aurora', back, 130);
+    expect([await numbers(back), await owed(left)]).toEqual([{ ...nothing, available: 30, balance: 30 }, [0]]);
+
+    const [erased] = await owing();
+    await rig.endLink(erased.crest);
+    const fresh = person();
+    await buy('aurora', fresh, 130);
+    expect([await numbers(fresh), await owed(erased)]).toEqual([{ ...nothing, available: 130, balance: 130 }, [100]]);
   });
 
   it('to a brand that has left are written off by two people, once, and no longer lock any points', async () => {

@@ -27,7 +27,7 @@ function compileDisk(directory: string): string {
   if (process.platform !== 'linux')
     throw new Error('the failing disk is loaded by LD_PRELOAD: run this suite on Linux');
   const library = join(directory, 'failing-disk.so');
-  const source = join(import.meta.dirname, 'failing-disk.c');
+  const source = 'services/ledger/test/failing-disk.c';
   const run = spawnSync('cc', ['-shared', '-fPIC', '-Wall', '-Werror', '-O1', '-o', library, source, '-ldl'], {
     encoding: 'utf8',
   });

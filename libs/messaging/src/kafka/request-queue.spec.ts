@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { jest } from '@jest/globals';
 import './kafka-event-log.js';
 
 interface Queue {

@@ -1,0 +1,3 @@
+export default async function teardown() {
+  (await import('../../../dist/libs/testing/src/global-teardown.js')).default();
+}
