@@ -12,17 +12,10 @@ const HELP = {
   'test:processes':
     'what the images would run, as processes beside real Kafka and PostgreSQL, killed one by one; -- --orders N',
   'test:chaos':
-<<<<<<< HEAD
     'tills at work while servers and services are killed, stopped and disconnected; -- --seed N --seconds N --short',
   'compose:env': 'generate the secrets of docker-compose.yml in .hezong/compose.env',
-  build: 'compile to dist/ (start and replay do this themselves)',
+  build: 'compile to dist/ (start, replay and test do this themselves)',
   check: 'every check below that runs nothing; names what failed',
-=======
-    'tills at work while servers and services are killed, stand still and lose connections; -- --seed N --seconds N --short',
-  'compose:env': 'draw the secrets that docker-compose.yml wants into .hezong/compose.env',
-  build: 'compile to dist/ (start, replay and test do it by themselves)',
-  check: 'everything below that can be told without running it; names what failed',
->>>>>>> main
   typecheck: 'types only',
   lint: 'ESLint, type-aware',
   format: 'format with Prettier',
