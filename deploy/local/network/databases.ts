@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { migrateService, type AnyServiceDefinition } from '#libs/http';
 import { declareTopics, type MessagingConfig } from '#libs/messaging';
-import { provision, type ProvisionedDatabase } from '#libs/postgres';
+import { createClient, provision, type ProvisionedDatabase } from '#libs/postgres';
 import type { Broker } from './broker.js';
 import { projectRoot } from './root.js';
 import { writePrivate } from './sandbox-file.js';
@@ -52,9 +51,9 @@ export async function resendOnChange(
   const file = join(dataDir, 'network.json');
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { broker?: string }).broker : undefined;
   if (known !== undefined && known !== broker.kind) {
-    notice(`these data used ${known} before: all events are sent again, to ${broker.kind}`);
+    notice(`this data was used with ${known} before: all events are sent again, to ${broker.kind}`);
     for (const { migrationUrl } of databases) {
-      const client = new pg.Client({ connectionString: migrationUrl });
+      const client = createClient(migrationUrl, 'hezong-local');
       await client.connect();
       await client.query(
         "do $$ begin if to_regclass('relay_cursor') is not null then delete from relay_cursor; end if; end $$",

@@ -36,9 +36,20 @@ export const SESSION_LIMITS = {
   idle_in_transaction_session_timeout: 30_000,
 } as const;
 
+/**
+ * A connection that may be lost at any time: `pg` and its pool leave it without a listener for moments, and an error that nobody hears ends
+ * the process. The query under way, or else the next one, reports the loss to its caller.
+ */
+export class Connection extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 /** A single connection for hot paths and workers, with the project's types and limits. */
 export function createClient(url: string, applicationName: string): pg.Client {
-  return new pg.Client({
+  return new Connection({
     connectionString: url,
     application_name: applicationName,
     types: pgTypes,
@@ -48,9 +59,21 @@ export function createClient(url: string, applicationName: string): pg.Client {
   });
 }
 
+/** Connects a client for the work and ends it afterwards. A URL gives a client without the project's types and limits. */
+export async function withClient<T>(of: string | pg.Client, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = typeof of === 'string' ? new Connection({ connectionString: of }) : of;
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** A pool with the project's types and limits, separate from TypeORM's. */
 export function createPool(url: string, applicationName: string, max: number): pg.Pool {
-  const pool = new pg.Pool({
+  const options: pg.PoolConfig & { Client: typeof Connection } = {
+    Client: Connection,
     connectionString: url,
     application_name: applicationName,
     types: pgTypes,
@@ -58,9 +81,9 @@ export function createPool(url: string, applicationName: string, max: number): p
     max,
     connectionTimeoutMillis: 5_000,
     ...SESSION_LIMITS,
-  });
-  // a broken connection is replaced at its next use, and its query reports the error; without a listener the error would end the process
+  };
+  const pool = new pg.Pool(options);
+  // a broken idle connection is replaced at the next use
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -1,5 +1,5 @@
 import type { DataSourceOptions, EntitySchema } from 'typeorm';
-import { pgTypes, SESSION_LIMITS } from './connection.js';
+import { Connection, pgTypes, SESSION_LIMITS } from './connection.js';
 
 /** Options of a service's TypeORM data source: no schema synchronisation, the project's types and limits. */
 export function dataSourceOptions(
@@ -19,6 +19,6 @@ export function dataSourceOptions(
     logging: false,
     connectTimeoutMS: 5_000,
     poolErrorHandler: () => undefined,
-    extra: { types: pgTypes, keepAlive: true, ...SESSION_LIMITS },
+    extra: { Client: Connection, types: pgTypes, keepAlive: true, ...SESSION_LIMITS },
   };
 }

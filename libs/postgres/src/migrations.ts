@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { Connection } from './connection.js';
 import { dataSourceOptions } from './data-source.js';
 
 /**
@@ -62,7 +63,7 @@ export async function migrate(migrationUrl: string, migrations: readonly Migrati
     migrations: [...migrations],
     migrationsTableName: 'migration',
     migrationsTransactionMode: 'each',
-    extra: { lock_timeout: 10_000 },
+    extra: { Client: Connection, lock_timeout: 10_000 },
   });
   await dataSource.initialize();
   try {

@@ -66,6 +66,14 @@ async function provisioned(): Promise<Database> {
   };
 }
 
+/** An ErrorResponse with severity FATAL of PostgreSQL's protocol (55.7). */
+function errorResponse(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`, 'latin1');
+  const head = Buffer.from('E\0\0\0\0', 'latin1');
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, fields]);
+}
+
 describe('libs/postgres on a real server', () => {
   let database: Database;
   let dataSource: DataSource;
@@ -246,6 +254,28 @@ describe('libs/postgres on a real server', () => {
     expect(
       await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query(`select id from note where body = 'cut'`)),
     ).toEqual([{ id: 30 }]);
+  });
+
+  it('reports a connection that the server ends as it hands it over to the call that wanted it, and lives on', async () => {
+    const proxy = await testProxy(database.databaseUrl);
+    const source = await new DataSource(
+      dataSourceOptions(proxy.through(database.databaseUrl), 'spec-ended', 2),
+    ).initialize();
+    const busy = source.createQueryRunner();
+    const one = (): Promise<unknown> =>
+      runInTransaction(source, { brand: '*' }, (tx) => tx.query('select 1 as one'), { retries: 0 });
+    try {
+      await busy.connect();
+      // ReadyForQuery, then what pg_terminate_backend sends
+      proxy.append(errorResponse('57P01', 'terminating connection'), Buffer.from('Z\0\0\0\x05I', 'latin1'));
+      await expect(one()).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+      proxy.append(null);
+      expect(await one()).toEqual([{ one: 1 }]);
+    } finally {
+      await busy.release();
+      await source.destroy();
+      await proxy.close();
+    }
   });
 
   it('reports a dead connection only to the caller that has it checked out', async () => {

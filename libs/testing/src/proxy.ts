@@ -14,6 +14,8 @@ export interface TestProxy {
    * request of a TLS connection.
    */
   loseAnswers(count: number, of?: string): void;
+  /** Appends bytes to each chunk from the server that ends with `after`, in the same write; null stops it. */
+  append(bytes: Buffer | null, after?: Buffer): void;
   /** Number of dropped answers so far. */
   readonly lost: number;
   /** Blocks both directions silently, until `resume`. */
@@ -41,6 +43,7 @@ export async function testProxy(address: string): Promise<TestProxy> {
   let toLose = 0;
   let of: Buffer | null = null;
   let lost = 0;
+  let appended: { bytes: Buffer; after: Buffer } | null = null;
 
   const reset = (pair: Pair): void => {
     pairs.delete(pair);
@@ -69,7 +72,9 @@ export async function testProxy(address: string): Promise<TestProxy> {
         reset(pair);
         return;
       }
-      const pass = (): boolean => caller.destroyed || caller.write(chunk);
+      const ends = appended !== null && chunk.subarray(-appended.after.length).equals(appended.after);
+      const whole = appended !== null && ends ? Buffer.concat([chunk, appended.bytes]) : chunk;
+      const pass = (): boolean => caller.destroyed || caller.write(whole);
       if (delayMs > 0) setTimeout(pass, delayMs);
       else if (!pass()) pair.server.pause();
     });
@@ -112,6 +117,9 @@ export async function testProxy(address: string): Promise<TestProxy> {
     loseAnswers(count, name) {
       toLose = count;
       of = name === undefined ? null : Buffer.from(name);
+    },
+    append(bytes, after = Buffer.alloc(0)) {
+      appended = bytes === null ? null : { bytes, after };
     },
     get lost() {
       return lost;
