@@ -96,7 +96,7 @@ function forward(
 ): void {
   const instances = parts.pools.get(route.upstream);
   const options = {
-    // Verbatim: a normalized path could name a route other than the one matched.
+    // As routed: a normalized path could name a route other than the one matched.
     path: request.url ?? '/',
     method: request.method ?? 'GET',
     headers: upstreamHeaders(request, context, parts.proxies),
