@@ -31,7 +31,7 @@ interface Options {
 
 const options = new Command('npm run bench --')
   .description(
-    'Measures the ledger as ratios to pgbench in the same run on the same server. DATABASE_URL (a superuser) uses a server of yours.',
+    'Measures the ledger as ratios to pgbench in the same run on the same server. DATABASE_URL (a superuser) uses your own server.',
   )
   .option('--rounds <n>', 'measurements of each case', '3')
   .option('--seconds <n>', 'seconds of each measurement', '5')

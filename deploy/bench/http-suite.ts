@@ -79,7 +79,7 @@ async function alliance(sandbox: SandboxFile): Promise<{ token: string; members:
   });
   const credentials = await operator.clients.create({ path: { slug: BRAND }, body: { name: 'till' } });
   const { clientId, clientSecret } = credentials;
-  if (clientSecret === null) throw new Error('a client made anew shows its secret');
+  if (clientSecret === null) throw new Error('a new client shows its secret');
   const brand = new HezongClient({ gateway: sandbox.gateway, clientId, clientSecret });
   const consents = [{ purpose: 'join_pool' as const, granted: true, policyVersion: '1', channel: 'bench', at: began }];
   const members: string[] = [];

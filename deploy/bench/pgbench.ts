@@ -61,7 +61,7 @@ export class Pgbench {
       this.url,
     ]);
     const tps = /tps = ([\d.]+)/.exec(stdout)?.[1];
-    if (tps === undefined) throw new Error(`pgbench said something unexpected:\n${stdout}`);
+    if (tps === undefined) throw new Error(`unexpected output of pgbench:\n${stdout}`);
     return Number(tps);
   }
 }

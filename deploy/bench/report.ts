@@ -95,16 +95,16 @@ export function document(
 ): string {
   return `# Performance
 
-Written by \`npm run bench -- --write docs/performance.md\`. Every figure is a median of ${rounds} rounds of ${seconds} s; in each round \`pgbench\`
-(TPC-B-like, scale 50, \`-M prepared -c 16 -j 2\`) runs before and after each case, on the same server, and the **ratio** is taken to the mean of the two.
-Absolute figures depend on the machine and on what else it does; ratios travel. The CPU time of one effect hardly moves with the noise of a
-machine: compare two versions by it.
+Written by \`npm run bench -- --write docs/performance.md\`. Every figure is the median of ${rounds} rounds of ${seconds} s. In each round \`pgbench\`
+(TPC-B-like, scale 50, \`-M prepared -c 16 -j 2\`) runs before and after each case on the same server; the **ratio** is the case's rate divided by the
+mean of the two. Absolute figures depend on the machine and its load; ratios are comparable between machines. The CPU time per effect hardly
+depends on the load: use it to compare two versions.
 
-Seen on: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${server}; fsync and synchronous_commit on, client and server on the same cores.
+Measured on: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${server}; fsync and synchronous_commit on, client and server on the same cores.
 
 ${table(lines, base)}
 
-An earn writes a claim, an order, a posting with its legs, and a lot, and updates the wallet; a redemption also draws and updates its lots.
-Over HTTP the rest of the network follows every order on the same two cores: relay and event log, settlement, membership and referrals.
+An accrual writes a claim, an order, a posting with its legs, and a lot, and updates the wallet; a redemption also draws on and updates its lots.
+Over HTTP, the rest of the network (relay and event log, settlement, membership and referrals) handles every order on the same two cores.
 `;
 }

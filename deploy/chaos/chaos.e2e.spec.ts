@@ -45,7 +45,7 @@ afterAll(() => {
 it('loses and duplicates nothing while servers and services are killed and connections are lost', async () => {
   const run = chaos();
   const code = await run.code;
-  expect([code, run.output()]).toEqual([0, expect.stringContaining('nothing lost, nothing doubled')]);
+  expect([code, run.output()]).toEqual([0, expect.stringContaining('nothing lost, nothing duplicated')]);
 }, 255_000);
 
 it('ends at its limit or on a signal, at any stage, and leaves nothing behind', async () => {

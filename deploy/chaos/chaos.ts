@@ -29,12 +29,14 @@ const END_MS = 8_000;
 const LEAST_FAULTS = 4;
 
 const options = new Command('test:chaos')
-  .description('moves points while servers and services fail, and compares all books with what the tills were told')
-  .option('--seed <n>', 'what goes wrong when; drawn when not given')
-  .option('--seconds <n>', 'how long things go wrong')
-  .option('--limit <n>', 'seconds within which all of it ends')
-  .option('--short', 'a short run, in two processes with all services each', false)
-  .option('--keep', 'leave logs and data', false)
+  .description(
+    'moves points while servers and services fail, and compares all books with the answers that the tills received',
+  )
+  .option('--seed <n>', 'seed of the faults and their times; default: random')
+  .option('--seconds <n>', 'duration of the faults in seconds')
+  .option('--limit <n>', 'limit of the whole run in seconds')
+  .option('--short', 'a short run, in two processes that each hold all services', false)
+  .option('--keep', 'keep logs and data', false)
   .parse()
   .opts<{ seed?: string; seconds?: string; limit?: string; short: boolean; keep: boolean }>();
 
@@ -171,7 +173,7 @@ async function fail(error: unknown): Promise<void> {
   await end(1);
 }
 
-setTimeout(() => void fail(new Error(`it takes longer than ${limitMs / 1_000} s`)), limitMs);
+setTimeout(() => void fail(new Error(`it took longer than ${limitMs / 1_000} s`)), limitMs);
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],

@@ -52,7 +52,7 @@ export async function check(
     say(`${await tills.repeat()} answered calls repeated: answered the same, with other content refused`);
     await holdsEnd(stage);
     const report = await settled(operator, REST_MS);
-    faults.same('comes to rest, but for', report.settled ? [] : report.lag.filter(({ events }) => events > 0), []);
+    faults.same('settles, except for', report.settled ? [] : report.lag.filter(({ events }) => events > 0), []);
     faults.same(
       'invariants that do not hold',
       report.checks.filter(({ ok }) => !ok),
@@ -120,7 +120,7 @@ export async function check(
   }
   if (faults.found.length > 0)
     throw new Error(`${faults.found.length} faults:\n  ${faults.found.slice(0, 40).join('\n  ')}`);
-  say(`${report(tills)}: nothing lost, nothing doubled, nothing below zero`);
+  say(`${report(tills)}: nothing lost, nothing duplicated, nothing below zero`);
 }
 
 function report({ books, calls, retries }: Tills): string {

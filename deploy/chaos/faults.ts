@@ -46,14 +46,14 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     const found = stage.processes.get(name);
     if (found === undefined) throw new Error(`no process ${name}`);
     for (const end = performance.now() + 5_000; !found.running && performance.now() < end;) await sleep(50);
-    if (!found.running) throw new Error(`${name} has ended by itself: ${found.log.slice(-2_000)}`);
+    if (!found.running) throw new Error(`${name} has exited: ${found.log.slice(-2_000)}`);
     return found;
   };
   const kinds: readonly (() => Fault)[] = [
     () => {
       const calm = chance.between(1_500, 4_000);
       return {
-        name: `Kafka is killed, and away for ${calm} ms more than it takes to start`,
+        name: `Kafka is killed, and stays away ${calm} ms longer than its start takes`,
         run: async () => {
           const before = options.answered();
           await killed(stage.kafka, 'Kafka');
@@ -74,7 +74,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       const name = chance.of(['ledger', 'ledger', ...databases]);
       const count = chance.between(1, 20);
       return {
-        name: `${count} answers of the database of ${name} are lost after it did what was asked`,
+        name: `${count} answers of the database of ${name} are lost after the statements took effect`,
         run: async () => {
           proxyOf(name).loseAnswers(count);
           await sleep(1_500);
@@ -85,7 +85,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     () => {
       const count = chance.between(1, 10);
       return {
-        name: `${count} acknowledgements of Kafka are lost after it took what was sent`,
+        name: `${count} acknowledgements of Kafka are lost after it stored the records`,
         run: async () => {
           // only produce requests contain these bytes
           kafkaProxy().loseAnswers(count, 'ce_specversion');
@@ -104,7 +104,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     () => {
       const ms = chance.between(2_000, LONGEST_SILENCE);
       return {
-        name: `nothing passes to Kafka for ${ms} ms, and nobody is told`,
+        name: `nothing passes to Kafka for ${ms} ms, without an error`,
         run: async () => {
           kafkaProxy().pause();
           await sleep(ms);
@@ -121,7 +121,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       const name = chance.of([...stage.processes.keys()]);
       const ms = chance.between(1_000, 6_000);
       return {
-        name: `${name} stands still for ${ms} ms`,
+        name: `${name} is stopped for ${ms} ms`,
         run: async () => {
           const { pid } = await processOf(name);
           process.kill(pid, 'SIGSTOP');
@@ -144,7 +144,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       const name = chance.of(databases);
       const ms = chance.between(1_000, 5_000);
       return {
-        name: `nothing passes to the database of ${name} for ${ms} ms, and nobody is told`,
+        name: `nothing passes to the database of ${name} for ${ms} ms, without an error`,
         run: async () => {
           proxyOf(name).pause();
           await sleep(ms);

@@ -7,7 +7,7 @@ import { definitionOf } from '../local/network/definitions.js';
 const SESSION = field(
   'SESSION_MS',
   integer(1_000, 30_000),
-  'How long nobody reads the partitions of a process that was killed.',
+  'How long the partitions of a killed process are not read.',
   { default: '10000' },
 );
 
@@ -22,4 +22,4 @@ for (const [name, env] of hosted) {
   const fields: Fields = { ...(definition.config.fields as Fields), leaseMs: SESSION };
   running.push(await startService({ ...definition, config: { ...definition.config, fields } }, env));
 }
-process.stdout.write(`each of ${running.length} listens on a port of its own\n`);
+process.stdout.write(`each of ${running.length} listens on its own port\n`);

@@ -167,7 +167,7 @@ export class Tills {
 
   private ref(brand: string, member: number): string {
     const ref = this.refs.get(`${brand} ${member}`);
-    if (ref === undefined) throw new Error(`${member} is no member of ${brand}`);
+    if (ref === undefined) throw new Error(`${member} is not a member of ${brand}`);
     return ref;
   }
 

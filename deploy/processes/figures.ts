@@ -61,9 +61,7 @@ export class Story {
     const report = await settled(this.operator, 120_000);
     const broken = report.checks.filter(({ ok }) => !ok);
     if (!report.settled)
-      throw new Error(
-        `the network does not come to rest: ${JSON.stringify(report.lag.filter(({ events }) => events > 0))}`,
-      );
+      throw new Error(`the network does not settle: ${JSON.stringify(report.lag.filter(({ events }) => events > 0))}`);
     if (broken.length > 0 || report.checks.length === 0)
       throw new Error(`invariants do not hold: ${JSON.stringify(broken)}`);
     return Object.fromEntries(report.checks.map(({ name, measured }) => [name, measured]));

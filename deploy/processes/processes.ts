@@ -38,8 +38,8 @@ const VICTIMS = [
 ];
 
 const options = new Command('test:processes')
-  .option('--orders <n>', 'how many real orders are replayed', '300')
-  .option('--keep', 'leave logs and data', false)
+  .option('--orders <n>', 'number of real orders to replay', '300')
+  .option('--keep', 'keep logs and data', false)
   .parse()
   .opts<{ orders: string; keep: boolean }>();
 
@@ -72,10 +72,10 @@ async function main(): Promise<void> {
   writeComposeEnv(envFile);
   const env = { ...readEnvFile(envFile), TEST_CLOCK: 'true', LOG_LEVEL: 'debug' };
   const faults = composeFaults(readCompose(env));
-  must(faults.length === 0, `docker-compose.yml is not what the compose specification wants: ${faults.join('; ')}`);
+  must(faults.length === 0, `docker-compose.yml is not valid under the compose specification: ${faults.join('; ')}`);
   const dockerfile = readDockerfile();
   image = assembleImage(dockerfile);
-  say('docker-compose.yml and Dockerfile read, files of the image put together');
+  say('docker-compose.yml and Dockerfile read, files of the image assembled');
 
   const compose = readCompose(env);
   const known = DEFINITIONS.map(({ name }) => `dist/services/${name}/src/main.js`);
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
   same('the nets of the worked example', apart.example['nets'], WORKED_EXAMPLE);
   same('the replay', apart.replay, alone.replay);
   same('the books', apart.books, alone.books);
-  say('as in one process, to the fen');
+  say('the same as in one process, to the fen');
 }
 
 function isOurs(compose: Compose, name: string): boolean {
@@ -226,7 +226,7 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
   );
   const books = await story.books();
   await checkTrace(sandbox, containers);
-  say('one trace: gateway, ledger, Kafka, settlement; metrics and readiness tell backlog and lag');
+  say('one trace: gateway, ledger, Kafka, settlement; metrics and readiness report backlog and lag');
   await story.close();
   for (const name of names.reverse())
     must(

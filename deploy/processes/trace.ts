@@ -116,7 +116,7 @@ async function checkWatching(containers: ReadonlyMap<string, Container>): Promis
     const checks = ready.checks.map((check) => check.name);
     for (const check of ['database', 'broker', 'outbox', 'consumers']) {
       if (!checks.includes(check))
-        throw new Error(`readiness of ${name} says nothing about ${check}: ${checks.join(', ')}`);
+        throw new Error(`readiness of ${name} does not report ${check}: ${checks.join(', ')}`);
     }
   }
 }

@@ -75,7 +75,7 @@ class Schemas {
         return { type: 'array', items, ...about };
       }
       case 'map':
-        throw new TypeError(`${field.parent.typeName}.${field.name}: maps are not written yet`);
+        throw new TypeError(`${field.parent.typeName}.${field.name}: maps are not supported`);
     }
   }
 
@@ -113,14 +113,14 @@ const HEADERS: Json = {
   ],
   properties: {
     ce_specversion: { const: '1.0' },
-    ce_id: { type: 'string', description: 'Consumers drop what they have seen.' },
+    ce_id: { type: 'string', description: 'Consumers drop events that they have handled.' },
     ce_type: { type: 'string', description: 'Full name of the message.' },
-    ce_source: { type: 'string', format: 'uri-reference', description: 'The service that tells it.' },
+    ce_source: { type: 'string', format: 'uri-reference', description: 'The publishing service.' },
     ce_time: { type: 'string', format: 'date-time' },
     ce_dataschema: { type: 'string', format: 'uri-reference', description: 'Ends with the full name of the message.' },
     ce_partitionkey: { type: 'string', description: 'The key of the record.' },
     ce_subject: { type: 'string' },
-    traceparent: { type: 'string', description: 'W3C trace context of the call it comes from.' },
+    traceparent: { type: 'string', description: 'W3C trace context of the call that caused the event.' },
     'content-type': { const: 'application/protobuf' },
   },
 };
@@ -135,12 +135,12 @@ function documentOf(registry: FileRegistry): Json {
   const messages: Json = {};
   for (const topic of readTopics()) {
     const events = (TOPIC_EVENTS as Readonly<Record<string, (typeof TOPIC_EVENTS)[Topic] | undefined>>)[topic.name];
-    if (events === undefined) throw new Error(`${topic.name} stands in topics.yaml only`);
+    if (events === undefined) throw new Error(`${topic.name} is only in topics.yaml`);
     const channel = channelOf(topic.name);
     const service = topic.name.split('.')[1] ?? '';
     for (const { typeName } of events.messages) {
       const message = registry.getMessage(typeName);
-      if (message === undefined) throw new Error(`${typeName} stands in no .proto`);
+      if (message === undefined) throw new Error(`${typeName} is in no .proto`);
       messages[message.name] = {
         name: typeName,
         title: message.name,
@@ -155,7 +155,9 @@ function documentOf(registry: FileRegistry): Json {
     channels[channel] = {
       address: topic.name,
       description: `Records of one key (${events.key}) keep their order.${
-        topic.tombstoneDays === undefined ? '' : ' The last of a key that ended is a tombstone: headers, and no body.'
+        topic.tombstoneDays === undefined
+          ? ''
+          : ' The last record of a key that ended is a tombstone: headers without a body.'
       }`,
       messages: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }])),
       bindings: {
@@ -172,7 +174,7 @@ function documentOf(registry: FileRegistry): Json {
     };
     operations[`${channel}.publish`] = {
       action: 'send',
-      summary: `The ${service} service tells the others.`,
+      summary: `Published by the ${service} service.`,
       channel: { $ref: `#/channels/${channel}` },
       messages: names.map((name) => ({ $ref: `#/channels/${channel}/messages/${name}` })),
     };
@@ -184,7 +186,7 @@ function documentOf(registry: FileRegistry): Json {
       version: '1',
       description:
         'The internal topics: CloudEvents 1.0 in the binary mode of Kafka, bodies in Protobuf. Schemas show the JSON form of the messages; ' +
-        'fields carry their numbers. An event may come more than once, with the same `ce_id`.',
+        'fields carry their numbers. An event may arrive more than once, with the same `ce_id`.',
     },
     defaultContentType: 'application/protobuf',
     channels,

@@ -179,9 +179,10 @@ function networkFaults(manifests: readonly Manifest[]): string[] {
       callers,
     );
     is(`whom ${name} may call`, egress.flatMap(({ to }) => peers(to)).sort(), [...(calls.get(name) ?? [])].sort());
-    for (const { from = [] } of ingress) if (from.length === 0) faults.push(`${name} lets in everybody`);
+    for (const { from = [] } of ingress) if (from.length === 0) faults.push(`${name} admits every caller`);
     for (const { to, ports } of egress)
-      if ((to ?? []).length === 0 && ports?.some(({ port }) => port !== 53)) faults.push(`${name} may go anywhere`);
+      if ((to ?? []).length === 0 && ports?.some(({ port }) => port !== 53))
+        faults.push(`${name} may connect anywhere`);
   }
   return faults;
 }
@@ -221,8 +222,7 @@ try {
     one.kind === 'StatefulSet' ? { ...one, spec: { ...one.spec, replicaz: 1 } } : one,
   );
   if (typeFaults(misspelt).length === 0) faults.push('a misspelt field is not found');
-  if (faults.length === 0)
-    process.stdout.write(`${asItComes.length} and ${allOn.length} objects, all as they should be\n`);
+  if (faults.length === 0) process.stdout.write(`${asItComes.length} and ${allOn.length} objects, all correct\n`);
 } catch (error) {
   faults.push(error instanceof Error ? error.message : String(error));
 }

@@ -6,5 +6,5 @@ import { writeComposeEnv } from './compose-env.js';
 const file = join(projectRoot(), '.hezong/compose.env');
 const added = writeComposeEnv(file);
 console.log(
-  `${file}: ${added.length === 0 ? 'has every secret already' : `${added.length} secrets drawn`}\n\n  docker compose --env-file .hezong/compose.env up -d --build`,
+  `${file}: ${added.length === 0 ? 'already has every secret' : `${added.length} secrets generated`}\n\n  docker compose --env-file .hezong/compose.env up -d --build`,
 );

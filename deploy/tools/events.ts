@@ -14,7 +14,7 @@ interface Selection {
 
 function databaseUrl(): string {
   const url = program.opts<{ database?: string }>().database ?? process.env['DATABASE_URL'];
-  if (url === undefined) throw new Error('say which service: --database URL or DATABASE_URL');
+  if (url === undefined) throw new Error('name the service’s database: --database URL or DATABASE_URL');
   return url;
 }
 
@@ -58,7 +58,7 @@ const program = new Command('events')
   .description('Parked keys and dead letters of one service.')
   .option('--database <url>', 'database of the service (default: DATABASE_URL)');
 
-selecting(program.command('list').description('what waits for an operator, oldest first')).action(
+selecting(program.command('list').description('records that wait for an operator, oldest first')).action(
   async (selection: Selection) => {
     const items = await listParked(databaseUrl(), filterOf(selection));
     for (const item of items) {
@@ -88,14 +88,14 @@ program
     print(JSON.stringify(item, null, 2));
   });
 
-selecting(program.command('replay').description('hand records to their consumer again; parked keys in order'))
+selecting(program.command('replay').description('deliver records to their consumer again; parked keys in order'))
   .option('--all', 'everything')
   .action(async (selection: Selection) => {
     const count = await release(databaseUrl(), deliberate(selection));
-    print(`${count} released; the running service handles them now, what fails again stays listed`);
+    print(`${count} released; the running service handles them now, and those that fail again stay listed`);
   });
 
-selecting(program.command('discard').description('give dead letters up forever; events are set aside over the API'))
+selecting(program.command('discard').description('discard dead letters forever; events are set aside over the API'))
   .option('--all', 'everything')
   .action(async (selection: Selection) => {
     print(`${await discard(databaseUrl(), deliberate(selection))} record(s) discarded`);
@@ -103,13 +103,13 @@ selecting(program.command('discard').description('give dead letters up forever; 
 
 program
   .command('rewind <group> <topics...>')
-  .description('put a stopped group back to the start of its topics')
-  .option('--forget-inbox', 'let handlers see every event again, not only those the inbox does not know')
+  .description('reset a stopped group to the start of its topics')
+  .option('--forget-inbox', 'handle every event again, not only those missing in the inbox')
   .action(async (group: string, topics: string[], options: { forgetInbox?: boolean }) => {
     const log = loadConfig(logSchema);
     if (log.broker === 'kafka' ? log.kafkaBrokers.length === 0 : log.logDatabaseUrl === '')
       throw new Error(
-        'say which log, as its services do: BROKER=kafka with KAFKA_BROKERS, or BROKER=postgres with LOG_DATABASE_URL',
+        'name the log as its services do: BROKER=kafka with KAFKA_BROKERS, or BROKER=postgres with LOG_DATABASE_URL',
       );
     await rewindGroup({ ...log, databaseUrl: databaseUrl() }, group, topics, options);
     print(`${group} reads ${topics.join(', ')} from the start when it runs again`);

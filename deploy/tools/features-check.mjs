@@ -20,17 +20,17 @@ for (const line of text.split('\n')) {
   const [number, name, status, where, proof] = cells;
   if (Number(number) !== last + 1) faults.push(`row ${number} comes after row ${last}`);
   last = Number(number);
-  if (cells.length !== 6 || name === '') faults.push(`row ${number} is not of six cells with a name`);
-  if (!(status in counts)) faults.push(`row ${number}: ${status} is no status`);
+  if (cells.length !== 6 || name === '') faults.push(`row ${number} does not have six cells and a name`);
+  if (!(status in counts)) faults.push(`row ${number}: ${status} is not a status`);
   else counts[status] += 1;
   for (const path of [...pathsIn(where), ...pathsIn(proof)]) {
     if (!existsSync(join(root, path))) faults.push(`row ${number}: there is no ${path}`);
   }
   const specs = pathsIn(proof);
-  if (specs.some((path) => !path.endsWith('.spec.ts'))) faults.push(`row ${number}: what proves it is a spec file`);
+  if (specs.some((path) => !path.endsWith('.spec.ts'))) faults.push(`row ${number}: the proof must be a spec file`);
   if (status === 'none' ? specs.length > 0 : specs.length === 0)
     faults.push(`row ${number}: ${status} with ${specs.length} spec files`);
-  if (status === 'partial' && cells[5] === '') faults.push(`row ${number}: partial without a word on what is missing`);
+  if (status === 'partial' && cells[5] === '') faults.push(`row ${number}: partial, but does not say what is missing`);
 }
 if (last !== ROWS) faults.push(`the last row is ${last}, not ${ROWS}`);
 

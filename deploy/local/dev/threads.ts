@@ -88,7 +88,7 @@ export class Threads implements ServiceHost {
     if (fault !== undefined) {
       await Promise.all(fresh.map(({ thread }) => thread.stop()));
       this.refill();
-      throw new Error(`does not load; the old one keeps running\n${wordsOf(fault.reason)}`);
+      throw new Error(`cannot be loaded; the old version keeps running\n${wordsOf(fault.reason)}`);
     }
     await this.release(names);
     free?.();
@@ -106,7 +106,7 @@ export class Threads implements ServiceHost {
     this.refill();
     for (const one of started)
       if (one.status === 'rejected')
-        throw new Error(`does not start and is down; the next save tries again\n${wordsOf(one.reason)}`);
+        throw new Error(`does not start and is down; the next save retries\n${wordsOf(one.reason)}`);
   }
 
   async close(): Promise<void> {

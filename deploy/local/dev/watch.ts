@@ -31,7 +31,7 @@ export function watch({ root, services, restart, print }: Watched): () => void {
       try {
         if (await compile(root, file)) compiled.push(file);
       } catch (error) {
-        print(`\n  ✗ ${file} does not compile; the old one keeps running\n\n${shortOf(error)}\n`);
+        print(`\n  ✗ ${file} does not compile; the old version keeps running\n\n${shortOf(error)}\n`);
       }
     }
     const { services: names, network } = restartsOf(compiled, services);

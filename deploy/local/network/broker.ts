@@ -30,7 +30,7 @@ export async function chooseBroker(wish: Wish): Promise<Broker> {
   const fallBack = (reason: string): Broker => {
     if (wish.forced === 'kafka')
       throw new CannotStart(
-        `--broker kafka is not possible here: ${reason}. Mend that, set KAFKA_BROKERS, or use --broker postgres.`,
+        `--broker kafka is not possible here: ${reason}. Fix that, set KAFKA_BROKERS, or use --broker postgres.`,
       );
     wish.notice(`no Kafka here (${reason}): the event log runs in PostgreSQL instead`);
     return POSTGRES;

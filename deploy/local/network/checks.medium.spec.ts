@@ -28,7 +28,7 @@ it('a --data path that is a file, or below a file', async () => {
   writeFileSync(file, '');
   for (const path of [file, join(file, 'below')])
     expect(await sentence(() => makeDataDirectory(path))).toBe(
-      `--data ${path} is a file, or lies below one. Name a directory.`,
+      `--data ${path} is a file, or is below one. Name a directory.`,
     );
   makeDataDirectory(join(folder, 'new', 'one'));
 });
@@ -54,7 +54,7 @@ it('an unreachable DATABASE_URL, a wrong password, a user without rights, no URL
   const refused = await sentence(() => checkDatabase(wrong.href));
   expect(refused).toContain('refuses the user or password of DATABASE_URL. Correct them.');
   expect(refused).not.toContain('hush-hush');
-  expect(await sentence(() => checkDatabase(database.databaseUrl))).toContain('is no superuser');
+  expect(await sentence(() => checkDatabase(database.databaseUrl))).toContain('is not a superuser');
   expect(await sentence(() => checkDatabase('localhost'))).toContain(
     'Write postgres://USER:PASSWORD@HOST:PORT/DATABASE.',
   );

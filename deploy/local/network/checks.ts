@@ -26,9 +26,9 @@ export function makeDataDirectory(directory: string): void {
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code;
     if (why === 'EEXIST' || why === 'ENOTDIR')
-      throw new CannotStart(`--data ${directory} is a file, or lies below one. Name a directory.`);
+      throw new CannotStart(`--data ${directory} is a file, or is below one. Name a directory.`);
     if (why === 'EACCES' || why === 'EPERM' || why === 'EROFS')
-      throw new CannotStart(`--data ${directory} is not writable for this user. Name a directory that is.`);
+      throw new CannotStart(`--data ${directory} is not writable for this user. Name a writable directory.`);
     throw error;
   }
 }
@@ -53,7 +53,7 @@ export async function checkDatabase(url: string): Promise<void> {
     );
     if (rows[0]?.super !== true)
       throw new CannotStart(
-        `the user of DATABASE_URL is no superuser at ${place}. Name one that is: it makes the databases and roles.`,
+        `the user of DATABASE_URL is not a superuser at ${place}. Name a superuser: it creates the databases and roles.`,
       );
   } catch (error) {
     if (error instanceof CannotStart) throw error;
@@ -102,7 +102,7 @@ export async function takePort(port: number): Promise<Server> {
     const why = (error as NodeJS.ErrnoException).code;
     if (why === 'EADDRINUSE')
       throw new CannotStart(`port ${port} is taken${listenerOf(port)}. Stop that, or start with --port N.`);
-    if (why === 'EACCES') throw new CannotStart(`port ${port} is not for this user. Start with --port N.`);
+    if (why === 'EACCES') throw new CannotStart(`port ${port} may not be used by this user. Start with --port N.`);
     throw error;
   }
 }

@@ -51,7 +51,7 @@ export async function resendOnChange(
   const file = join(dataDir, 'network.json');
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { broker?: string }).broker : undefined;
   if (known !== undefined && known !== broker.kind) {
-    notice(`these data used ${known} before: all events are sent again, to ${broker.kind}`);
+    notice(`this data was used with ${known} before: all events are sent again, to ${broker.kind}`);
     for (const { migrationUrl } of databases) {
       const client = createClient(migrationUrl, 'hezong-local');
       await client.connect();

@@ -9,7 +9,7 @@ export function lockData(dataDir: string): () => void {
   const holder = Number(readOrEmpty(file));
   if (holder > 1 && holder !== process.pid && processAlive(holder) && isNetwork(holder)) {
     throw new CannotStart(
-      `a network with the data in ${dataDir} is running already (process ${holder}). Stop it, or use --data DIR --port N for a second one.`,
+      `a network is already running with the data in ${dataDir} (process ${holder}). Stop it, or use --data DIR --port N for a second one.`,
     );
   }
   writeFileSync(file, String(process.pid));

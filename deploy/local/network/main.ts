@@ -93,7 +93,7 @@ export async function main({ host, ready }: Started = {}): Promise<void> {
       seconds: () => (performance.now() - began) / 1_000,
     });
     if (options.once) return await end(0);
-    console.log('\n  Ctrl-C stops it; the next npm start goes on with these data.\n');
+    console.log('\n  Ctrl-C stops it; the next npm start continues with this data.\n');
     ready?.();
   } catch (error) {
     // a signal may have come meanwhile

@@ -25,12 +25,12 @@ export function parseOptions(argv: readonly string[]): StartOptions {
         'event log; default: KAFKA_BROKERS, else Kafka on the local Java, else postgres',
       ).choices(['kafka', 'postgres']),
     )
-    .option('--empty', 'an operator and no alliance', false)
+    .option('--empty', 'an operator without an alliance', false)
     .option('--no-empty', 'an alliance filled from real orders')
     .option('--port <n>', 'port of the gateway; all others are free ones', portNumber, 8080)
     .option('--data <dir>', 'where data and credentials are kept', '.hezong')
     .option('--once', 'end after the demonstration', false)
-    .option('--fresh', 'throw the data away and start over', false)
+    .option('--fresh', 'delete the data and start again', false)
     .parse(argv)
     .opts<Omit<StartOptions, 'broker'> & { broker?: 'kafka' | 'postgres' }>();
   return { ...options, broker: options.broker, data: resolve(options.data) };

@@ -26,5 +26,5 @@ export function internalKeyFault(
   const { kid, x, y } = config.internalSigningKey;
   if (serviceOfKey(kid) !== service) return `INTERNAL_SIGNING_KEY is ${kid}, which is not a key of ${service}`;
   if (config.internalKeys.keys.some((key) => key.kid === kid && key.x === x && key.y === y)) return null;
-  return `INTERNAL_SIGNING_KEY ${kid} is not among INTERNAL_JWKS: nobody would accept its calls`;
+  return `INTERNAL_SIGNING_KEY ${kid} is not in INTERNAL_JWKS: no service would accept its calls`;
 }

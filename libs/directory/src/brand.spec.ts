@@ -1,8 +1,8 @@
+import { brandSnapshot } from '#libs/testing';
 import {
   attestsAt,
   BRAND_STATUSES,
   contractAt,
-  DEFAULT_LIMITS,
   earliestReport,
   hasRole,
   lastContractAt,
@@ -15,46 +15,14 @@ import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-s
 import type { BrandSnapshot } from './brand-snapshot.js';
 
 function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
-  const contract = {
-    id: 'ct_1',
-    version: 1,
-    validFrom: '2026-01-01T00:00:00.000Z',
-    validTo: '2026-03-01T00:00:00.000Z',
-    roles: ['issuer'],
-    fundingMode: 'pay_at_redemption',
-    currency: 'CNY',
-    accrualPrice: '1.05',
-    reimbursementPrice: '0.90',
-    operatorFee: '0.15',
-    faceValue: '1.00',
-    cycle: 'monthly',
-    feeOnOwn: false,
-    latenessDays: 30,
-    attests: ['phone'],
-    limits: DEFAULT_LIMITS,
-  };
-  return {
-    slug: 'aurora',
+  return brandSnapshot('aurora', {
     version: 3,
-    name: 'Aurora Coffee',
-    status: 'live',
-    currency: 'CNY',
-    legalEntity: { id: 'le-aurora', name: 'Aurora Ltd' },
-    stores: [{ ref: 'A-001', name: 'Harbour' }],
     contracts: [
-      contract,
-      {
-        ...contract,
-        id: 'ct_2',
-        version: 2,
-        validFrom: '2026-03-01T00:00:00.000Z',
-        validTo: null,
-        roles: ['issuer', 'redeemer'],
-        attests: [],
-      },
+      { id: 'ct_1', validFrom: '2026-01-01T00:00:00.000Z', validTo: '2026-03-01T00:00:00.000Z', roles: ['issuer'] },
+      { id: 'ct_2', validFrom: '2026-03-01T00:00:00.000Z', attests: [] },
     ],
     ...over,
-  };
+  });
 }
 
 describe('contractAt', () => {

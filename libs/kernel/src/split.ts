@@ -8,7 +8,7 @@ import { divRound } from './rounding.js';
  * @throws RangeError for no parties or a negative weight
  */
 export function largestRemainder(total: bigint, weights: readonly bigint[]): bigint[] {
-  if (weights.length === 0) throw new RangeError('nobody to split among');
+  if (weights.length === 0) throw new RangeError('no party to split among');
   if (weights.some((weight) => weight < 0n)) throw new RangeError('negative weight');
   if (total < 0n) return largestRemainder(-total, weights).map((part) => -part);
   const sum = weights.reduce((a, b) => a + b, 0n);

@@ -1,7 +1,7 @@
 import { toJson } from '@bufbuild/protobuf';
 import type pg from 'pg';
 import { eventRegistry } from '#libs/contracts';
-import { createClient } from '#libs/postgres';
+import { createClient, withClient } from '#libs/postgres';
 import { readHeaders } from './cloud-events.js';
 import type { MessagingConfig } from './ports.js';
 import { decode } from './pipeline/decode.js';
@@ -70,14 +70,8 @@ function valuesOf(filter: ParkedFilter): (string | null)[] {
   return [filter.group ?? null, filter.topic ?? null, filter.key ?? null, filter.id ?? null];
 }
 
-async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = createClient(databaseUrl, 'hezong-events');
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+function clientOf(databaseUrl: string): pg.Client {
+  return createClient(databaseUrl, 'hezong-events');
 }
 
 async function rowsOf(client: pg.Client, filter: ParkedFilter): Promise<ParkedRow[]> {
@@ -206,7 +200,7 @@ async function inTransaction<T>(client: pg.ClientBase, work: () => Promise<T>): 
 
 /** Parked records and dead letters of a service, oldest first. */
 export async function listParked(databaseUrl: string, filter: ParkedFilter = {}): Promise<ParkedItem[]> {
-  return withClient(databaseUrl, async (client) => (await rowsOf(client, filter)).map(toItem));
+  return withClient(clientOf(databaseUrl), async (client) => (await rowsOf(client, filter)).map(toItem));
 }
 
 /** One record with headers and its body: JSON if it can be decoded, else base64; null for a tombstone. Null when there is no record. */
@@ -214,7 +208,7 @@ export async function showParked(
   databaseUrl: string,
   id: string,
 ): Promise<(ParkedItem & { headers: Record<string, string>; body: unknown }) | null> {
-  return withClient(databaseUrl, async (client) => {
+  return withClient(clientOf(databaseUrl), async (client) => {
     const [row] = await rowsOf(client, { id });
     return row === undefined ? null : { ...toItem(row), headers: row.headers, body: bodyOf(row) };
   });
@@ -225,7 +219,7 @@ export async function showParked(
  * A matching parked record selects its whole key. Returns how many keys and dead letters were released.
  */
 export async function release(databaseUrl: string, filter: ParkedFilter): Promise<number> {
-  return withClient(databaseUrl, async (client) => {
+  return withClient(clientOf(databaseUrl), async (client) => {
     const keys = await client.query(
       `update parked_key k set release_at = clock_timestamp()
        where exists (select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group
@@ -247,7 +241,7 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
  * @throws Error naming the first event that is no dead letter; then none was discarded
  */
 export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {
-  return withClient(databaseUrl, async (client) => {
+  return withClient(clientOf(databaseUrl), async (client) => {
     return inTransaction(client, async () => {
       const event = (await rowsOf(client, filter)).find(({ kind }) => kind !== 'dead');
       if (event !== undefined) throw new Error(whyKept(event));
@@ -286,7 +280,7 @@ export async function rewindGroup(
     await log.close();
   }
   if (options.forgetInbox === true) {
-    await withClient(config.databaseUrl, (client) =>
+    await withClient(clientOf(config.databaseUrl), (client) =>
       client.query(
         `delete from inbox i where i.consumer_group = $1 and not exists (
            select from parked_record r where r.kind = 'set_aside' and r.consumer_group = i.consumer_group and r.event_id = i.event_id)`,

@@ -59,6 +59,17 @@ export function createClient(url: string, applicationName: string): pg.Client {
   });
 }
 
+/** Connects a client for the work and ends it afterwards. A URL gives a client without the project's types and limits. */
+export async function withClient<T>(of: string | pg.Client, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = typeof of === 'string' ? new Connection({ connectionString: of }) : of;
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** A pool with the project's types and limits, separate from TypeORM's. */
 export function createPool(url: string, applicationName: string, max: number): pg.Pool {
   const options: pg.PoolConfig & { Client: typeof Connection } = {

@@ -17,7 +17,7 @@ export {
   timestamptz,
   uuid,
 } from './column.js';
-export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
+export { createClient, createPool, pgTypes, SESSION_LIMITS, withClient } from './connection.js';
 export { dataSourceOptions } from './data-source.js';
 export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
 export { listen } from './listen.js';

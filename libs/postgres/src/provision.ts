@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { Connection } from './connection.js';
+import { withClient } from './connection.js';
 
 /** Passwords of a service's roles; keep them as secrets. */
 export interface RolePasswords {
@@ -41,16 +41,6 @@ export function withDatabase(url: string, database: string, user?: string, passw
   if (user !== undefined) changed.username = user;
   if (password !== undefined) changed.password = password;
   return changed.toString();
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new Connection({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 /** Creates or updates a service's roles; can be repeated. Needs a superuser, because the owner gets BYPASSRLS. */

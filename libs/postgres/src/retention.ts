@@ -109,7 +109,7 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
         await sleep(monotonicMs() - began, undefined, { signal: stopping, ref: false }).catch(() => undefined);
       }
     } catch (error) {
-      this.logger.warn(`${name} keeps what is over for now: ${error instanceof Error ? error.message : String(error)}`);
+      this.logger.warn(`${name} keeps expired rows for now: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 }

@@ -27,6 +27,6 @@ export function javaAvailable(): JavaState {
       reason: `"java -version" ends with code ${run.status ?? 'none'}: ${text.trim().split('\n')[0] ?? ''}`,
     };
   const version = Number(/version "(?:1\.)?(\d+)/.exec(text)?.[1] ?? 0);
-  if (version < 17) return { ok: false, version, reason: `Java ${version} is too old, Kafka 4 wants 17 or later` };
+  if (version < 17) return { ok: false, version, reason: `Java ${version} is too old; Kafka 4 requires 17 or later` };
   return { ok: true, version, reason: '' };
 }

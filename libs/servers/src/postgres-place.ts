@@ -83,7 +83,7 @@ export async function binaries(as: RunAs): Promise<Binaries> {
     tmpdir(),
     `hezong-postgres-${createHash('sha256').update(native).digest('hex').slice(0, 12)}-${statSync(packaged.postgres).mtimeMs.toFixed(0)}`,
   );
-  if (existsSync(copy) && statSync(copy).uid !== 0) throw new Error(`${copy} belongs to somebody else; remove it`);
+  if (existsSync(copy) && statSync(copy).uid !== 0) throw new Error(`${copy} belongs to another user; remove it`);
   if (!existsSync(copy)) {
     const draft = `${copy}.${process.pid}`;
     cpSync(native, draft, { recursive: true, verbatimSymlinks: true });

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
-import { migrate, provision, withDatabase, type Migration } from '#libs/postgres';
+import { migrate, provision, withClient, withDatabase, type Migration } from '#libs/postgres';
 import { testServers } from './servers.js';
 
 export interface TestDatabase {
@@ -24,16 +23,6 @@ const PASSWORDS = {
   app: 'app-of-this-test-run',
   duties: { rotation: 'rotation-of-this-test-run' } as Readonly<Record<string, string>>,
 };
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
 
 async function migrationsOf(service: string): Promise<readonly Migration[]> {
   const path = `../../../services/${service}/migrations/index.js`;

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { TOPICS } from '#libs/contracts';
 import type { BrandSnapshot } from '#libs/directory';
 import { rewindGroup } from '#libs/messaging';
+import { withClient } from '#libs/postgres';
 import { allHandled, allSent, brandSnapshot, callerOf, serviceUnderTest } from '#libs/testing';
 import type { Answer, ServiceUnderTest } from '#libs/testing';
 import { crm } from '../src/index.js';
@@ -53,16 +54,6 @@ function captureStreams(): { written: () => string; release: () => void } {
 interface Dump {
   readonly tables: readonly { readonly name: string; readonly rows: readonly string[] }[];
   readonly sequences: readonly { readonly name: string; readonly value: bigint | null }[];
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 /** Dumps in one snapshot while the service runs. */

@@ -6,7 +6,7 @@ export const settlementConfig = defineConfig('settlement', {
   freezeWaitMs: field(
     'FREEZE_WAIT_MS',
     integer(100, 60_000),
-    'Milliseconds that a freeze waits for what was committed before it; then it says what it waits for.',
+    'Milliseconds that a freeze waits for what was committed before it; then it reports what it waits for.',
     { default: '10000' },
   ),
 });

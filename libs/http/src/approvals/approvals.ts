@@ -153,7 +153,7 @@ export class Approvals {
       await this.desk.used(id);
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      this.log.warn(`identity was not told that approval ${id} is used`);
+      this.log.warn(`identity could not be informed that approval ${id} is used`);
     }
   }
 

@@ -70,7 +70,7 @@ function faultsOf(access: KafkaAccess): string[] {
     ...(!tls && !(blank(access.kafkaSslCaFile) && blank(access.kafkaSslCertFile))
       ? ['KAFKA_SSL is off, yet files for it are named']
       : []),
-    ...(!tls && sasl !== 'none' ? [`KAFKA_SASL is ${sasl}, which wants KAFKA_SSL=verify-full`] : []),
+    ...(!tls && sasl !== 'none' ? [`KAFKA_SASL is ${sasl}, which requires KAFKA_SSL=verify-full`] : []),
     ...(sasl === 'none' ? [] : missing('KAFKA_SASL_USERNAME', access.kafkaSaslUsername)),
     ...(sasl === 'none' ? [] : missing('KAFKA_SASL_PASSWORD', access.kafkaSaslPassword)),
     ...(sasl === 'oauthbearer' ? missing('KAFKA_SASL_TOKEN_URL', access.kafkaSaslTokenUrl) : []),

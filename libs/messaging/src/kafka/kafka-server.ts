@@ -141,7 +141,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       () => {
         if (this.isLeaving() || this.consumer !== consumer) return clearInterval(timer);
         silent += 1;
-        if (silent > LOOKS) void this.replace(consumer, 'it has heard nothing from the broker for too long');
+        if (silent > LOOKS) void this.replace(consumer, 'it has received nothing from the broker for too long');
       },
       (SILENT_SESSIONS * sessionTimeout) / LOOKS,
     );

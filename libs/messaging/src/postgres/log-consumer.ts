@@ -162,7 +162,7 @@ export class LogConsumer {
     });
     for (const [owner, position] of advanced) owner.position = position;
     if (!(await this.member.commit(working))) {
-      this.logger.warn('some partitions went to another member meanwhile; it repeats what was not committed');
+      this.logger.warn('some partitions have moved to another member, which repeats the uncommitted events');
       this.beat();
     }
   }

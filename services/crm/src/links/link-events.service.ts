@@ -73,7 +73,7 @@ export class LinkEventsService {
     try {
       await this.internal.put(`${this.config.ledgerUrl}/internal/v1/links/${memberRef}`, state);
     } catch {
-      this.log.warn(`the ledger was not told of ${memberRef} at once; it will hear by event`);
+      this.log.warn(`the ledger was not informed of ${memberRef} immediately; it will receive the event`);
     }
   }
 }

@@ -47,7 +47,7 @@ export class DueWorkService implements Due {
   /** Returns whether more work may remain. */
   private async settleSome(): Promise<boolean> {
     const { done, failed } = await this.postings.settleDue(this.clock.now(), BATCH);
-    for (const walletId of failed) this.log.error(`what is due in wallet ${walletId} cannot be done`);
+    for (const walletId of failed) this.log.error(`due work in wallet ${walletId} cannot be done`);
     return done + failed.length > 0;
   }
 }

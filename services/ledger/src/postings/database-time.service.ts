@@ -37,7 +37,7 @@ export class DatabaseTimeService implements OnModuleInit {
     const began = monotonicMs();
     const [row] = await this.dataSource.query<{ at: Date }[]>('select clock_timestamp() as at');
     const tookMs = monotonicMs() - began;
-    if (row === undefined) throw new Error('the database tells no time');
+    if (row === undefined) throw new Error('the database returned no time');
     const aheadMs = Math.round(systemNow().getTime() - row.at.getTime() - tookMs / 2);
     this.clock.correct(aheadMs);
     ahead.set(aheadMs / 1_000);

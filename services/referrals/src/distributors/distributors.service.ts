@@ -172,7 +172,7 @@ function refuseMeaningless(brand: string, { kind, ref, memberRef }: NamedOwner, 
     ...(foreign
       ? [fault('ref', kind === 'brand' ? 'It can only be your own brand.' : 'A member is named by memberRef.')]
       : []),
-    ...(person ? [fault('memberRef', `A ${kind} is no member.`)] : []),
+    ...(person ? [fault('memberRef', `A ${kind} is not a member.`)] : []),
   ];
   if (errors.length > 0) fail('validation_failed', { errors });
 }

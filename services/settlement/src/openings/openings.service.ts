@@ -138,7 +138,7 @@ export class OpeningsService {
   ): Promise<OpenedLeg> {
     const totals = await this.days.closedOf(tx, cycle, asker);
     const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
-    if (total === undefined) throw new Error('a total that was told is gone');
+    if (total === undefined) throw new Error('a published total is missing');
     const saltOf = (of: string): string => this.ids.salt(asker, of);
     const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), saltOf);
     const leg = openedLeg(legs, lineId, saltOf);

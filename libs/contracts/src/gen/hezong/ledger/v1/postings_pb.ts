@@ -173,7 +173,7 @@ export const RedeemerTermsSchema: GenMessage<RedeemerTerms> = /*@__PURE__*/
   messageDesc(file_hezong_ledger_v1_postings, 1);
 
 /**
- * What the issuer agreed to when the points of a lot were issued. It stays with the lot for ever: a contract that ends or
+ * What the issuer agreed to when the points of a lot were issued. It stays with the lot forever: a contract that ends or
  * changes afterwards does not touch it.
  *
  * @generated from message hezong.ledger.v1.LotTerms
