@@ -48,7 +48,7 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
           return;
         }
         request.raw.resume();
-        refuse(reply.raw, 'rate_limited', context, { headers: quota.headers, retryAfter: quota.retryAfter });
+        refuse(reply.raw, 'rate_limited', context, quota);
       });
     }
     done();
