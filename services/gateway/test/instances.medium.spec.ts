@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { decodeJwt } from 'jose';
 import { gatewayBefore } from './upstreams.js';
 import type { Behind } from './upstreams.js';
 
@@ -62,13 +63,17 @@ it('never sends twice what an instance may have done', async () => {
 });
 
 it('sends an operator’s act to an instance that can be reached', async () => {
+  const token = await behind.tokens.operator();
   const response = await fetch(`${behind.gateway.url}/v1/operator/parked/ledger/1/retry`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${await behind.tokens.operator()}` },
+    headers: { authorization: `Bearer ${token}` },
   });
   expect(response.status).toBe(200);
   // the list that follows is requested without a body
-  expect(taken.first.filter((body) => body !== '')).toHaveLength(1);
+  const acts = taken.first.filter((body) => body !== '');
+  expect(acts).toHaveLength(1);
+  // the id in the token, as the record names the client for all its other acts
+  expect(JSON.parse(acts[0] ?? '')).toMatchObject({ by: decodeJwt(token)['client_id'] });
 });
 
 it('is ready while one instance is', async () => {

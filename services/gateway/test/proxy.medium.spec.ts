@@ -115,6 +115,42 @@ describe('routing', () => {
   });
 });
 
+describe('a request target', () => {
+  /** Status of the answer to a head sent as these bytes. */
+  const statusOf = (target: string, method = 'GET'): Promise<string> =>
+    new Promise((done, failed) => {
+      const { hostname, port } = new URL(behind.gateway.url);
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(`${method} ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      });
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.on('end', () => done(text.split(' ')[1] ?? ''));
+      socket.on('error', failed);
+    });
+
+  it.each([
+    ['HTTP://x/v1/members/mb_1', '/v1/members/mb_1'],
+    ['http://x:8080/v1/members/mb_1?limit=1', '/v1/members/mb_1?limit=1'],
+    ['HTTPS://u@x/v1/orders/A%2F1', '/v1/orders/A%2F1'],
+    ['/v1/members//x', '/v1/members//x'],
+  ])('%s is the path and query in it', async (target, url) => {
+    expect(await statusOf(target)).toBe('200');
+    expect(behind.seen).toMatchObject([{ url }]);
+  });
+
+  it.each([
+    ['HTTP://x/internal/v1/clock', '404'],
+    ['http://x?y', '404'],
+    ['http:///v1/members', '400'],
+    ['ftp://x/v1/members', '400'],
+    ['*', '400'],
+  ])('%s is %s', async (target, status) => {
+    expect(await statusOf(target, target === '*' ? 'OPTIONS' : 'GET')).toBe(status);
+    expect(behind.seen).toEqual([]);
+  });
+});
+
 describe('forwarding', () => {
   it('forwards method, body and headers, with the call’s id and origin', async () => {
     const body = '{"externalId": "A-1",   "note":"kept\\u0020as it is"}';

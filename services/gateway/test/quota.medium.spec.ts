@@ -101,7 +101,30 @@ it.each(['/docs', '/docs/openapi.json', '/docs/errors', '/nowhere', '/v1/operato
     const responses = await crowd(9, path, () => address);
     expect(refused(responses)).toBe(5);
     expect(responses.every(({ headers }) => headers.get('ratelimit-limit') === '4')).toBe(true);
-    expect(refused(await crowd(4, '/health', () => address))).toBe(0);
+    expect(refused(await crowd(1, '/health', () => address))).toBe(0);
     expect(refused(await crowd(4, path, () => `${address}0`))).toBe(0);
   },
 );
+
+it('/health has a bucket of its own for each address, a tenth as large', async () => {
+  expect(refused(await crowd(9, '/health', () => '192.0.2.77'))).toBe(8);
+  expect(refused(await crowd(4, '/nowhere', () => '192.0.2.77'))).toBe(0);
+});
+
+it.each(['/health', '/nowhere', '/v1/orders/1'])(
+  'an address that goes on with %s loses its connections',
+  async (path) => {
+    const address = `198.51.100.1${path.length}`;
+    const responses = await crowd(40, path, () => address);
+    const closed = responses.filter(({ headers }) => headers.get('connection') === 'close');
+    expect(closed.length).toBeGreaterThan(0);
+    expect(refused(closed)).toBe(closed.length);
+    // the first refusals close nothing
+    expect(refused(responses)).toBeGreaterThan(closed.length);
+  },
+);
+
+it('a client that goes on keeps its connections', async () => {
+  const responses = await burst(20, '/v1/orders/1', await behind.tokens.brand('aurora', undefined, 'cl_six'));
+  expect(responses.every(({ headers }) => headers.get('connection') !== 'close')).toBe(true);
+});

@@ -8,6 +8,7 @@ import { bootstrapOperator } from '../src/index.js';
 import { byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
+const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const NOBODY_REVOKED = { has: () => false, ready: () => Promise.resolve() };
 
 let network: IdentityNetwork;
@@ -104,6 +105,14 @@ async function verdict(work: Promise<unknown>): Promise<string> {
   );
 }
 
+/** An assertion of this client without a signature. */
+function unsigned(clientId: string): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const exp = Math.floor(Date.now() / 1_000) + 50;
+  const claims = { iss: clientId, sub: clientId, aud: 'http://127.0.0.1', exp, jti: clientId };
+  return `${part({ alg: 'ES256' })}.${part(claims)}.AAAA`;
+}
+
 describe('a client with a secret', () => {
   it('gets a token that libs/auth accepts', async () => {
     const client = await newClient();
@@ -168,6 +177,19 @@ describe('a client with a secret', () => {
       openid.clientCredentialsGrant(await discover(client.clientId, openid.ClientSecretPost(client.clientSecret))),
     );
     expect(otherAlgorithm.status).not.toBe(200);
+  });
+
+  it.each([
+    ['that is no text', { client_id: '\0' }],
+    ['with a NUL, and a secret', { client_id: 'a\0b', client_secret: 'x' }],
+    ['with a NUL, in an assertion', { client_assertion: unsigned('a\0b'), client_assertion_type: ASSERTION }],
+  ])('is unknown under an id %s', async (_, parameters) => {
+    const answer = await fetch(`${network.issuer}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials', ...parameters } as Record<string, string>),
+    });
+    expect(answer.status).toBe(401);
+    expect(await answer.json()).toMatchObject({ error: 'invalid_client' });
   });
 
   it('gets nothing for another audience or grant', async () => {
@@ -235,7 +257,7 @@ describe('a client with a key', () => {
       method: 'POST',
       body: new URLSearchParams({
         grant_type: 'client_credentials',
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion_type: ASSERTION,
         client_assertion: text,
       }),
     });

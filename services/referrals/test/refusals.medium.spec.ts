@@ -170,6 +170,7 @@ describe('links', () => {
     expect(followed.status).toBe(302);
     expect(followed.headers.get('location')).toMatch(/^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[\w-]{64}$/);
     expect((await under.public('/l/0000000000000')).status).toBe(404);
+    expect((await under.public('/l/0%00')).status).toBe(404);
     const qr = await under.asBrand('aurora', 'GET', `/v1/links/${made.id}/qr`);
     expect([qr.headers.get('content-type'), qr.text.slice(0, 4)]).toEqual([
       expect.stringContaining('image/svg+xml'),

@@ -248,7 +248,7 @@ describe('the life of cycles', () => {
       ['ws4', 's4', 'waiting'],
     ]);
     for (const { id } of waiting) {
-      const body = { by: 'operator:cl_1', requestId: 'r1', reason: 'ticket 4711' };
+      const body = { by: 'cl_1', requestId: 'r1', reason: 'ticket 4711' };
       const answer = await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body);
       expect(answer.status).toBe(200);
       expect((await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body)).status).toBe(404);
@@ -265,14 +265,14 @@ describe('the life of cycles', () => {
       expect.objectContaining({
         eventId: 's1',
         status: 'set_aside',
-        setAside: { by: 'operator:cl_1', reason: 'ticket 4711', at: expect.any(String) },
+        setAside: { by: 'cl_1', reason: 'ticket 4711', at: expect.any(String) },
       }),
     );
     expect(await step('2026-03', 'freeze')).toBe('frozen');
     // sent again it stays parked, and a retry fails as before
     await under.publish(incomplete);
     const again = waiting.find(({ eventId }) => eventId === 's1');
-    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r2' });
+    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'cl_1', requestId: 'r2' });
     await under.publish([]);
     expect((await parkedEvents()).filter(({ status }) => status === 'set_aside')).toHaveLength(4);
     // an event that has become valid is handled, once
@@ -285,7 +285,7 @@ describe('the life of cycles', () => {
       ),
       's1',
     ]);
-    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r3' });
+    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'cl_1', requestId: 'r3' });
     await under.publish([]);
     expect((await parkedEvents()).map(({ eventId }) => eventId).sort()).toEqual(['s2', 's3', 's4']);
     expect((await under.asBrand('crest', 'GET', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
@@ -294,7 +294,7 @@ describe('the life of cycles', () => {
     );
     expect(audit.at(-1)).toEqual({
       path: `/v1/operator/parked/settlement/${again?.id}/retry`,
-      client: 'operator:cl_1',
+      client: 'cl_1',
     });
   }, 60_000);
 

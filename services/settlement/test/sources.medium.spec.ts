@@ -225,12 +225,12 @@ it('takes nothing for an edit that came late, is on its way, or could not be ask
     id: string;
   }>(`insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts,
       set_aside_by, set_aside_reason, set_aside_at)
-    values ('set_aside', 'settlement.commissions', 't', 0, 0, 'order-1', 'coming', 't', '{}', 'c', 'm', 1, 'operator:cl_1', 'ticket 4711', now()) returning id`);
+    values ('set_aside', 'settlement.commissions', 't', 0, 0, 'order-1', 'coming', 't', '{}', 'c', 'm', 1, 'cl_1', 'ticket 4711', now()) returning id`);
   expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
   await admin.query(
     `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
   );
-  const decision = { by: 'operator:cl_1', requestId: 'r1', reason: 'ticket 4711' };
+  const decision = { by: 'cl_1', requestId: 'r1', reason: 'ticket 4711' };
   const decided = await under.asService('POST', `/internal/v1/parked/${rows[0]?.id}/set-aside`, decision);
   expect(decided.status).toBe(200);
   expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });

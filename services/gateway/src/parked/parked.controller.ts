@@ -1,9 +1,10 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PARKED_EVENT, shape } from '#libs/http';
 import type { ParkedEvent } from '#libs/http';
+import { fail } from '#libs/kernel';
 import { SetAsideDto } from './parked.dto.js';
 import { ParkedService } from './parked.service.js';
 
@@ -54,7 +55,7 @@ export class ParkedController {
         {
           ...EXAMPLE,
           status: 'set_aside',
-          setAside: { by: 'operator:cl_06EXAMPLE', reason: 'ticket 4711', at: '2026-03-05T03:00:00Z' },
+          setAside: { by: 'cl_06EXAMPLE000000000000000AB', reason: 'ticket 4711', at: '2026-03-05T03:00:00Z' },
         },
       ],
     },
@@ -71,7 +72,7 @@ export class ParkedController {
     @Body() { reason }: SetAsideDto,
     @CurrentCaller() caller: Caller,
   ): Promise<{ events: ParkedEvent[] }> {
-    await this.parked.setAside(service, id, callerName(caller), reason);
+    await this.parked.setAside(service, id, clientOf(caller), reason);
     return this.list();
   }
 
@@ -90,7 +91,12 @@ export class ParkedController {
     @Param('id') id: string,
     @CurrentCaller() caller: Caller,
   ): Promise<{ events: ParkedEvent[] }> {
-    await this.parked.retry(service, id, callerName(caller));
+    await this.parked.retry(service, id, clientOf(caller));
     return this.list();
   }
+}
+
+/** The id under which every other act of the client is recorded. */
+function clientOf(caller: Caller): string {
+  return caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
 }

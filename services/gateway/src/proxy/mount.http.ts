@@ -9,6 +9,7 @@ import { Deadlines } from './deadlines.js';
 import { limitOwnCalls } from './own-calls.http.js';
 import { closePipelines } from './pipelines.http.js';
 import { registerProxy } from './proxy.http.js';
+import { reduceTargets } from './targets.http.js';
 import { TrustedProxiesHttp } from './trusted-proxies.http.js';
 import { UpstreamPoolsHttp } from './upstream-pools.http.js';
 
@@ -20,6 +21,7 @@ export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): 
   const proxies = new TrustedProxiesHttp(config.trustedProxies);
   const quota = new QuotaHttp(app.get(TokenVerifier, { strict: false }), proxies, config);
   const room = new BodyRoom(config.bodyBytesOfCaller, config.bodyBytes);
+  reduceTargets(server.server);
   closePipelines(server.server);
   limitOwnCalls(server, { quota, room });
   registerProxy(server, { pools, deadlines, quota, proxies, room });

@@ -11,8 +11,7 @@ import { refuse } from './refusal.http.js';
 const BODYLESS = new Set(['GET', 'HEAD', 'TRACE']);
 
 /**
- * Applies the same quotas and body limits to routes that the gateway answers itself, including 404s. Health is exempt: load
- * balancers ask for it from an address that may be shared by many callers.
+ * Applies the same quotas and body limits to routes that the gateway answers itself, including health and 404s.
  */
 export function limitOwnCalls(server: FastifyInstance, { quota, room }: Pick<ProxyParts, 'quota' | 'room'>): void {
   const verdicts = new WeakMap<FastifyRequest, QuotaVerdict>();
@@ -20,17 +19,17 @@ export function limitOwnCalls(server: FastifyInstance, { quota, room }: Pick<Pro
     contextOf(request) ?? contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
   server.addHook('onRequest', (request, reply, done) => {
     const { config, url } = request.routeOptions;
-    if (Reflect.has(config, PASSED) || url === '/health') return done();
-    void quota.take(request.raw, 'other').then((verdict) => {
-      const { headers, retryAfter } = verdict;
-      if (retryAfter === null) {
+    if (Reflect.has(config, PASSED)) return done();
+    void quota.take(request.raw, url === '/health' ? 'health' : 'other').then((verdict) => {
+      const { headers } = verdict;
+      if (verdict.retryAfter === null) {
         verdicts.set(request, verdict);
         for (let i = 0; i < headers.length; i += 2) void reply.header(headers[i] ?? '', headers[i + 1]);
         return done();
       }
       reply.hijack();
       request.raw.resume();
-      refuse(reply.raw, 'rate_limited', contextFor(request), { headers, retryAfter });
+      refuse(reply.raw, 'rate_limited', contextFor(request), verdict);
     }, done);
   });
   server.addHook('preParsing', (request, reply, payload, done) => {

@@ -48,7 +48,7 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
           return;
         }
         request.raw.resume();
-        refuse(reply.raw, 'rate_limited', context, { headers: quota.headers, retryAfter: quota.retryAfter });
+        refuse(reply.raw, 'rate_limited', context, quota);
       });
     }
     done();
@@ -96,7 +96,7 @@ function forward(
 ): void {
   const instances = parts.pools.get(route.upstream);
   const options = {
-    // Verbatim: a normalized path could name a route other than the one matched.
+    // As routed: a normalized path could name a route other than the one matched.
     path: request.url ?? '/',
     method: request.method ?? 'GET',
     headers: upstreamHeaders(request, context, parts.proxies),

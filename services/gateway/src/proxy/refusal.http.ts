@@ -12,7 +12,7 @@ export function refuse(
   response: ServerResponse,
   code: ErrorCode,
   context: RequestContext,
-  extra: { headers?: readonly string[]; retryAfter?: number } = {},
+  extra: { headers?: readonly string[]; retryAfter?: number | null; floods?: boolean } = {},
 ): void {
   refusals.inc({ code });
   if (response.headersSent || response.destroyed) return;
@@ -29,6 +29,7 @@ export function refuse(
     'x-request-id',
     context.requestId,
     ...(problem.retryable ? ['retry-after', String(retryAfter)] : []),
+    ...(extra.floods === true ? ['connection', 'close'] : []),
     ...(problem.status === 401 ? ['www-authenticate', CHALLENGE] : []),
     ...(extra.headers ?? []),
   ]);

@@ -4,7 +4,7 @@ export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement',
 export type Upstream = (typeof UPSTREAMS)[number];
 
 /** The quota that a call draws from: a till must never wait because of reports, mass clicks, or attempts to guess secrets. */
-export type Bucket = 'till' | 'click' | 'token' | 'other';
+export type Bucket = 'till' | 'click' | 'token' | 'health' | 'other';
 
 export interface ProxyRoute {
   /** Fastify route pattern. */

@@ -16,6 +16,8 @@ export interface QuotaVerdict {
   readonly caller: string;
   /** Whether a token proved the caller; null if that could not be determined. */
   readonly proven: boolean | null;
+  /** An address has called more than twice as often as it may, refusals or not: its connections are closed. */
+  readonly floods: boolean;
 }
 
 export interface QuotaLimits {
@@ -26,8 +28,11 @@ export interface QuotaLimits {
   readonly rateClick: number;
 }
 
+/** Monitoring asks for health a few times per second; the rest of an address's quota would only keep the gateway busy. */
+const HEALTH_PART = 10;
+
 /**
- * Limits calls per second, with separate buckets for tills, clicks, tokens and everything else, per client if a token proves one,
+ * Limits calls per second, with separate buckets for tills, clicks, tokens, health and everything else, per client if a token proves one,
  * otherwise per address. Only a verified token counts, or anybody could use up another client's quota by naming it. Each instance
  * counts on its own.
  */
@@ -43,8 +48,10 @@ export class QuotaHttp {
     const perSecond = (points: number): RateLimiterMemory => new RateLimiterMemory({ points, duration: 1 });
     const anonymous = perSecond(limits.rateAnonymous);
     const [token, click] = [perSecond(limits.rateToken), perSecond(limits.rateClick)];
-    this.ofAddresses = { till: anonymous, other: anonymous, token, click };
-    this.ofClients = { till: perSecond(limits.rateTill), other: perSecond(limits.rateOther), token, click };
+    // its own, because a load balancer may share its address with those who call through it
+    const health = perSecond(Math.ceil(limits.rateAnonymous / HEALTH_PART));
+    this.ofAddresses = { till: anonymous, other: anonymous, token, click, health };
+    this.ofClients = { till: perSecond(limits.rateTill), other: perSecond(limits.rateOther), token, click, health };
   }
 
   async take(request: IncomingMessage, bucket: Bucket): Promise<QuotaVerdict> {
@@ -69,11 +76,12 @@ export class QuotaHttp {
 async function verdict(limiter: RateLimiterMemory, key: string, proven: boolean | null): Promise<QuotaVerdict> {
   try {
     const left = await limiter.consume(key);
-    return { headers: headersOf(limiter, left), retryAfter: null, caller: key, proven };
+    return { headers: headersOf(limiter, left), retryAfter: null, caller: key, proven, floods: false };
   } catch (refused) {
     // The limiter rejects with its count; any other error is an internal fault and must not stop a till.
-    if (!isCount(refused)) return { headers: [], retryAfter: null, caller: key, proven };
-    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), caller: key, proven };
+    if (!isCount(refused)) return { headers: [], retryAfter: null, caller: key, proven, floods: false };
+    const floods = proven !== true && refused.consumedPoints > 2 * limiter.points;
+    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), caller: key, proven, floods };
   }
 }
 

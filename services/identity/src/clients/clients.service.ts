@@ -6,7 +6,7 @@ import type { RevokedClients } from '#libs/auth';
 import { BrandDirectory, mayAct } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
 import type { KeyedCall, Reply } from '#libs/http';
-import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
+import { decodeCursor, fail, newId, pageOf, randomRef, uuidFromId } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ACCESS_TOKEN_TTL_S } from '../keys/signing-key.js';
@@ -65,8 +65,9 @@ export class ClientsService {
     return outcome.map((answer) => ({ ...answer, clientSecret: told?.clientSecret ?? null }));
   }
 
-  /** Finds the calling client for the token endpoint. */
+  /** Finds the calling client for the token endpoint, where anybody may send any text as an id. */
   async findToAuthenticate(clientId: string): Promise<AuthenticatableClient | null> {
+    if (uuidFromId('cl', clientId) === null) return null;
     const client = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.clients.findToAuthenticate(tx, clientId),
     );
