@@ -161,7 +161,9 @@ export function contractChanges(network: () => LocalNetwork): void {
     it('closes and verifies the month', async () => {
       await clock(`${NEXT}-02T08:00:00+08:00`);
       for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
-        await operator.ok('POST', `/v1/operator/cycles/${CYCLE}/${step}`);
+        const take = () => operator.ok('POST', `/v1/operator/cycles/${CYCLE}/${step}`);
+        // a freeze that takes longer than one call goes on with the next
+        while ((await take()).status === 'freezing');
       }
       expect(await cycle()).toMatchObject({ status: 'closed', gross: 5_200, sum: 0 });
       expect(await nets()).toEqual({ 'brand:delta': -3_525, 'brand:fjord': 2_250, 'brand:ember': 50, operator: 1_225 });

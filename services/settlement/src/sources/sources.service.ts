@@ -81,7 +81,7 @@ interface Span {
 interface Read {
   readonly source: Source;
   readonly asked: Period;
-  /** Before that there should be nothing. */
+  /** When the month of the first cycle begins. */
   readonly begins: Date;
   /** Whether one question is enough for all of it. */
   readonly few: boolean;
@@ -303,10 +303,11 @@ export class SourcesService {
     return found;
   }
 
-  /** The days of a period, after what should be nothing. */
+  /** What comes before the month of the cycle, which is little or nothing, and then each day. */
   private *days({ from, to }: Period, begins: Date): Generator<Period> {
-    if (from === null && begins < to) yield { from, to: begins };
-    for (let at = from ?? earlier(begins, to); at < to;) {
+    const first = earlier(from === null || from < begins ? begins : from, to);
+    if (from === null || from < first) yield { from, to: first };
+    for (let at = first; at < to;) {
       const next = earlier(addDays(at, 1, this.config.zone), to);
       yield { from: at, to: next };
       at = next;
