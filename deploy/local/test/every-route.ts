@@ -101,7 +101,9 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       expect((await operator.brands.list({ query: { limit: 1 } })).page.more).toBe(true);
       const { data } = await operator.clients.list({ path });
       const clientId = data[0]?.clientId ?? '';
-      const { secretId, clientSecret } = await operator.clients.addSecret({ path: { ...path, clientId } });
+      const { secretId, clientSecret } = await byTwo(second, () =>
+        operator.clients.addSecret({ path: { ...path, clientId } }),
+      );
       await new Client(network().sandbox, { clientId, clientSecret }).bearer();
       await operator.clients.revokeSecret({ path: { ...path, clientId, secretId } });
       await expect(new Client(network().sandbox, { clientId, clientSecret }).bearer()).rejects.toThrow('401');
