@@ -425,7 +425,7 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       const path = { service: 'crm', id };
       await operator.parked.retry({ path });
       await parked('waiting');
-      const aside = await operator.parked.setAside({ path, body: { reason: 'unreadable' } });
+      const aside = await byTwo(second, () => operator.parked.setAside({ path, body: { reason: 'unreadable' } }));
       expect(ours(aside)).toMatchObject({ id, status: 'set_aside', setAside: { reason: 'unreadable' } });
       expect(await operator.invariants.lag()).toMatchObject({ settled: true });
       await settled();
