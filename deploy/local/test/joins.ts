@@ -1,9 +1,10 @@
-import { createHash, randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { randomInt } from 'node:crypto';
 import { expectInvariants, somePhone } from '#libs/testing';
 import { Client } from './client.js';
-import { attempts, flatten } from './joining.js';
+import { attempts } from './joining.js';
 import type { Attempt, Record } from './joining.js';
+import { FIELDS } from './joins-fields.js';
+import { ListeningBrand } from './listening-brand.js';
 import type { LocalNetwork } from './local-network.js';
 import { ensureAlliance } from '../sandbox/build-alliance.js';
 
@@ -15,77 +16,8 @@ type Slug = (typeof PAIR)[number];
 const DAYS = ['2026-09-12', '2026-09-13', '2026-09-14'];
 const CYCLE = '2026-09';
 
-/** Values that may be equal: balances and credits, which follow the member's own acts at any brand, and which every till must see. */
-const BALANCES = /\bwallet\.(available|held|pending|debt|balance|nextExpiry)|^expirations\b|\bcredits\b|\blimit$/;
-
-/** Values that are the same for all members of a brand, or that the brand itself sends without a member. */
 const at = (day: string, second: number): string =>
   new Date(Date.parse(`${day}T00:00:00+08:00`) + second * 1_000).toISOString();
-
-class Brand {
-  readonly refs: string[] = [];
-  private readonly seen: Map<string, Set<string>>[] = Array.from({ length: MEMBERS }, () => new Map());
-  readonly authorizations: string[][] = Array.from({ length: MEMBERS }, () => []);
-  readonly orders: string[][] = Array.from({ length: MEMBERS }, () => []);
-
-  constructor(
-    readonly slug: Slug,
-    readonly client: Client,
-  ) {}
-
-  /** An id as a till creates it, which says nothing about the member. */
-  own(kind: string, ...parts: (string | number)[]): string {
-    return createHash('sha256')
-      .update([this.slug, kind, ...parts, randomInt(1e9)].join('|'))
-      .digest('hex')
-      .slice(0, 16);
-  }
-
-  told(member: number, name: string, answer: unknown): void {
-    const record = this.seen[member];
-    flatten(name, answer, (field, text) => {
-      if (record === undefined || BALANCES.test(field)) return;
-      const values = record.get(field) ?? new Set();
-      record.set(field, values.add(text));
-    });
-  }
-
-  /** Assigns list answers, each item to the member that it names. */
-  toldAll(name: string, items: readonly unknown[]): void {
-    for (const item of items) {
-      const member = this.refs.indexOf((item as { memberRef?: string }).memberRef ?? '');
-      if (member >= 0) this.told(member, name, item);
-    }
-  }
-
-  async call(member: number, name: string, method: string, path: string, body?: unknown): Promise<{ id: string }> {
-    let reply = await this.client.call(method, path, body);
-    // a busy machine
-    for (let left = 50; left > 0 && [429, 503].includes(reply.status); left -= 1) {
-      await sleep(200);
-      reply = await this.client.call(method, path, body);
-    }
-    if (reply.status >= 400) throw new Error(`${method} ${path}: ${reply.status} ${reply.text}`);
-    this.told(member, name, reply.body);
-    const tag = reply.headers.get('etag');
-    if (tag !== null) this.told(member, `${name} etag`, tag);
-    return reply.body as { id: string };
-  }
-
-  async pages(path: string): Promise<unknown[]> {
-    const found: unknown[] = [];
-    for (let after = ''; ;) {
-      const { data, page } = await this.client.ok('GET', `${path}${path.includes('?') ? '&' : '?'}limit=200${after}`);
-      found.push(...(data as unknown[]));
-      if (page.more !== true) return found;
-      after = `&after=${page.after as string}`;
-    }
-  }
-
-  get records(): Record[] {
-    return this.seen;
-  }
-}
 
 /** Shuffled per brand, so that the order at one brand says nothing about the other. */
 function shuffled(): number[] {
@@ -105,8 +37,8 @@ async function inLanes<T>(items: readonly T[], act: (item: T) => Promise<unknown
 /** Two brands of the sandbox with all data they get except balances and credits. Their own tills have nothing in common here. */
 export function joins(network: () => LocalNetwork): void {
   describe('two brands that combine everything they receive', () => {
-    const brands = {} as { [slug in Slug]: Brand };
-    const both = (): Brand[] => PAIR.map((slug) => brands[slug]);
+    const brands = {} as { [slug in Slug]: ListeningBrand };
+    const both = (): ListeningBrand[] => PAIR.map((slug) => brands[slug]);
     const order = Array.from({ length: MEMBERS }, () => randomInt(1e9));
     const best = (one: readonly Record[], other: readonly Record[]): Attempt[] =>
       attempts(one, other, order)
@@ -124,7 +56,7 @@ export function joins(network: () => LocalNetwork): void {
       for (const slug of PAIR) {
         const credentials = alliance.brands.find((brand) => brand.slug === slug);
         if (credentials === undefined) throw new Error(`no credentials for ${slug}`);
-        brands[slug] = new Brand(slug, new Client(sandbox, credentials));
+        brands[slug] = new ListeningBrand(slug, new Client(sandbox, credentials), MEMBERS);
       }
       const programme = { contributorBp: 200, returnDays: 7, validFrom: at('2026-09-11', 61_000) };
       await operator.hezong.programmes.add({ body: programme });
@@ -298,193 +230,3 @@ export function joins(network: () => LocalNetwork): void {
     });
   });
 }
-
-/** Every field that was tried. A new field must be reviewed and added here. */
-const FIELDS: string[] = [
-  'authorization.captured',
-  'authorization.createdAt',
-  'authorization.expiresAt',
-  'authorization.externalId',
-  'authorization.id',
-  'authorization.memberRef',
-  'authorization.points',
-  'authorization.returned',
-  'authorization.status',
-  'authorization.storeRef',
-  'capture.authorization.captured',
-  'capture.authorization.status',
-  'capture.id',
-  'capture.points',
-  'commission.base',
-  'commission.campaign',
-  'commission.currency',
-  'commission.decision.rule',
-  'commission.decision.wonBy',
-  'commission.holdUntil',
-  'commission.id',
-  'commission.legs[].amount',
-  'commission.legs[].currency',
-  'commission.legs[].day',
-  'commission.legs[].entryId',
-  'commission.legs[].id',
-  'commission.legs[].party',
-  'commission.legs[].payee',
-  'commission.legs[].postedAt',
-  'commission.legs[].salt',
-  'commission.memberRef',
-  'commission.occurredAt',
-  'commission.offerId',
-  'commission.orderId',
-  'commission.parties[].held',
-  'commission.parties[].party',
-  'commission.parties[].payee',
-  'commission.plan.floorBp',
-  'commission.plan.poolBp',
-  'commission.plan.restBp',
-  'commission.plan.rule',
-  'commission.plan.shares.contributor',
-  'commission.plan.shares.distributor',
-  'commission.plan.shares.operator',
-  'commission.pool',
-  'commission.receivedAt',
-  'commission.remaining',
-  'commission.rest',
-  'commission.restRemaining',
-  'commission.returnedToPayer',
-  'commission.state',
-  'commission.storeRef',
-  'commission.used',
-  'commissions.base',
-  'commissions.campaign',
-  'commissions.currency',
-  'commissions.holdUntil',
-  'commissions.id',
-  'commissions.legs[].amount',
-  'commissions.legs[].currency',
-  'commissions.legs[].day',
-  'commissions.legs[].entryId',
-  'commissions.legs[].id',
-  'commissions.legs[].party',
-  'commissions.legs[].payee',
-  'commissions.legs[].postedAt',
-  'commissions.legs[].salt',
-  'commissions.memberRef',
-  'commissions.occurredAt',
-  'commissions.offerId',
-  'commissions.orderId',
-  'commissions.parties[].held',
-  'commissions.parties[].party',
-  'commissions.parties[].payee',
-  'commissions.plan.floorBp',
-  'commissions.plan.poolBp',
-  'commissions.plan.restBp',
-  'commissions.plan.rule',
-  'commissions.plan.shares.contributor',
-  'commissions.plan.shares.distributor',
-  'commissions.plan.shares.operator',
-  'commissions.pool',
-  'commissions.receivedAt',
-  'commissions.remaining',
-  'commissions.rest',
-  'commissions.restRemaining',
-  'commissions.returnedToPayer',
-  'commissions.state',
-  'commissions.storeRef',
-  'commissions.used',
-  'consents.data[].at',
-  'consents.data[].channel',
-  'consents.data[].id',
-  'consents.data[].policyVersion',
-  'consents.data[].purpose',
-  'consents.data[].recordedAt',
-  'contribution.createdAt',
-  'contribution.externalId',
-  'contribution.memberRef',
-  'contribution.status',
-  'earnings.owner.kind',
-  'earnings.owner.ref',
-  'entries.data[].id',
-  'entries.data[].occurredAt',
-  'entries.data[].order.externalId',
-  'entries.data[].points',
-  'entries.data[].postedAt',
-  'entries.data[].reason',
-  'entries.data[].reference',
-  'entries.data[].trace[]',
-  'entries.data[].type',
-  'give-back.id',
-  'give-back.restored[].expiresAt',
-  'give-back.restored[].points',
-  'grant.id',
-  'grant.points',
-  'lines.amount',
-  'lines.currency',
-  'lines.day',
-  'lines.id',
-  'lines.memberRef',
-  'lines.occurredAt',
-  'lines.originalLine',
-  'lines.payee',
-  'lines.payer',
-  'lines.points',
-  'lines.postedAt',
-  'lines.price',
-  'lines.reference',
-  'lines.store',
-  'lines.type',
-  'link.campaign',
-  'link.clicks',
-  'link.code',
-  'link.createdAt',
-  'link.id',
-  'link.offerId',
-  'link.owner.kind',
-  'link.owner.ref',
-  'link.seller',
-  'link.target',
-  'link.url',
-  'member etag',
-  'member.contacts[]',
-  'member.createdAt',
-  'member.externalId',
-  'member.memberRef',
-  'member.status',
-  'member.updatedAt',
-  'members.contacts[]',
-  'members.createdAt',
-  'members.externalId',
-  'members.memberRef',
-  'members.status',
-  'members.updatedAt',
-  'order.currency',
-  'order.externalId',
-  'order.id',
-  'order.lines[].category',
-  'order.lines[].lineId',
-  'order.lines[].net',
-  'order.lines[].points',
-  'order.lines[].quantity',
-  'order.lines[].returned.net',
-  'order.lines[].returned.quantity',
-  'order.lines[].sku',
-  'order.memberRef',
-  'order.occurredAt',
-  'order.points.earned',
-  'order.points.pending',
-  'order.points.reversed',
-  'order.storeRef',
-  'order.trace[]',
-  'tier.earnMultiplier',
-  'tier.memberRef',
-  'tier.rank',
-  'tier.since',
-  'tier.tier',
-  'tier.until',
-  'touch.at',
-  'touch.id',
-  'touch.kind',
-  'touch.linkId',
-  'touch.recordedAt',
-  'wallet.asOf',
-  'wallet.memberRef',
-];

@@ -10,7 +10,6 @@ import {
   fail,
   isDomainError,
   pageOf,
-  pointsFromJson,
   pointsToJson,
   requestHash,
 } from './index.js';
@@ -61,12 +60,7 @@ describe('errors', () => {
 });
 
 describe('points on the wire', () => {
-  it.each([1.5, NaN, Infinity, 2 ** 53, -(2 ** 53), '12', null, undefined, 1n])('refuse %p', (value) => {
-    expect(() => pointsFromJson(value)).toThrow(expect.objectContaining({ code: 'amount_out_of_range' }));
-  });
-
   it('accept the maximum and refuse one more', () => {
-    expect(pointsFromJson(Number.MAX_SAFE_INTEGER)).toBe(9007199254740991n);
     expect(pointsToJson(9007199254740991n)).toBe(Number.MAX_SAFE_INTEGER);
     expect(() => pointsToJson(9007199254740992n)).toThrow(expect.objectContaining({ code: 'amount_out_of_range' }));
   });

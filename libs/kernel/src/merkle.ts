@@ -52,12 +52,3 @@ export function merkleProof(leaves: readonly string[], leaf: string): MerkleStep
   }
   return steps;
 }
-
-/** Whether the steps lead from a leaf to a root. */
-export function merkleVerifies(leaf: string, steps: readonly MerkleStep[], root: string): boolean {
-  const top = steps.reduce(
-    (hash, step) => (step.side === 'left' ? nodeOf(step.hash, hash) : nodeOf(hash, step.hash)),
-    leaf,
-  );
-  return root === `sha256:${top}`;
-}

@@ -28,12 +28,3 @@ export function sumToJson(value: bigint): number {
 export function exactSum(value: bigint): number | bigint {
   return value > MAX_WIRE_INTEGER || value < -MAX_WIRE_INTEGER ? value : Number(value);
 }
-
-/**
- * Converts a whole number from the wire.
- * @throws DomainError `amount_out_of_range` for fractions and absolute values above 2^53 − 1
- */
-export function pointsFromJson(value: unknown): bigint {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) fail('amount_out_of_range');
-  return BigInt(value);
-}

@@ -1,3 +1,3 @@
 export default async function teardown() {
-  (await import('../../../dist/libs/testing/src/global-teardown.js')).default();
+  await (await import('../../../dist/libs/testing/src/global-teardown.js')).default();
 }

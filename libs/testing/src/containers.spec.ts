@@ -161,9 +161,9 @@ describe('containers of a test run', () => {
   });
 });
 
-it('fail a run whose sweep fails', () => {
+it('fail a run whose sweep fails', async () => {
   process.env['HEZONG_TEST_STATE'] = state;
-  expect(() => teardown()).not.toThrow();
+  await teardown();
   expect(existsSync(state)).toBe(false);
   state = mkdtempSync(join(tmpdir(), 'hezong-test-'));
   process.env['HEZONG_TEST_STATE'] = state;
@@ -171,7 +171,7 @@ it('fail a run whose sweep fails', () => {
   const record = { says: 'Kafka', address: '', pid: server.pid, signal: 'SIGNONE' };
   writeFileSync(join(state, 'kafka.json'), JSON.stringify(record));
   try {
-    expect(() => teardown()).toThrow('left behind');
+    await expect(teardown()).rejects.toThrow('left behind');
   } finally {
     server.kill('SIGKILL');
   }

@@ -1,5 +1,4 @@
-import { isDomainError } from '#libs/kernel';
-import { BRAND_STATUSES, checkTransition, nextStatuses } from './brand-lifecycle.js';
+import { BRAND_STATUSES, checkTransition } from './brand-lifecycle.js';
 
 describe('life cycle of a brand', () => {
   it('goes from application to the end', () => {
@@ -11,25 +10,25 @@ describe('life cycle of a brand', () => {
     for (const status of BRAND_STATUSES) expect(checkTransition(status, status)).toBe(false);
   });
 
-  it('refuses every other step with a code that names what is possible', () => {
-    let refused = 0;
-    for (const from of BRAND_STATUSES) {
-      for (const to of BRAND_STATUSES) {
-        if (from === to || nextStatuses(from).includes(to)) continue;
-        refused += 1;
-        try {
-          checkTransition(from, to);
-          throw new Error(`${from} -> ${to} was let through`);
-        } catch (error) {
-          expect(isDomainError(error, 'status_transition_refused')).toBe(true);
-        }
-      }
+  const allowed: Readonly<Record<string, readonly string[]>> = {
+    applied: ['reviewed', 'closed'],
+    reviewed: ['sandbox', 'closed'],
+    sandbox: ['live', 'suspended', 'closed'],
+    live: ['suspended', 'exiting'],
+    suspended: ['sandbox', 'live', 'exiting'],
+    exiting: ['suspended', 'closed'],
+    closed: [],
+  };
+  it.each(BRAND_STATUSES)('allows the listed steps from %s, and refuses others with a code that names them', (from) => {
+    for (const to of BRAND_STATUSES.filter((status) => status !== from)) {
+      if (allowed[from]?.includes(to)) expect(checkTransition(from, to)).toBe(true);
+      else
+        expect(() => checkTransition(from, to)).toThrow(
+          expect.objectContaining({
+            code: 'status_transition_refused',
+            details: expect.objectContaining({ detail: expect.stringContaining(allowed[from]?.join(', ') ?? '') }),
+          }),
+        );
     }
-    expect(refused).toBe(7 * 6 - 14);
-  });
-
-  it('lets no brand leave closed, and no trading brand close without its run-off', () => {
-    expect(nextStatuses('closed')).toEqual([]);
-    expect(nextStatuses('live')).not.toContain('closed');
   });
 });

@@ -17,11 +17,6 @@ const TRANSITIONS: Readonly<Record<BrandStatus, readonly BrandStatus[]>> = {
   closed: [],
 };
 
-/** The possible next statuses of a brand. */
-export function nextStatuses(from: BrandStatus): readonly BrandStatus[] {
-  return TRANSITIONS[from];
-}
-
 /** Checks a change of status. Returns false if the brand already has it. */
 export function checkTransition(from: BrandStatus, to: BrandStatus): boolean {
   if (from === to) return false;
