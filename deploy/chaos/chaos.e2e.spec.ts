@@ -60,7 +60,7 @@ it('ends at its limit or on a signal, at any stage, and leaves nothing behind', 
   expect(await told.code).toBe(143);
   expect(await late.code).toBe(1);
   expect(performance.now() - ended).toBeLessThan(14_000);
-  expect(late.output()).toContain('it takes longer than 4 s');
+  expect(late.output()).toContain('it took longer than 4 s');
   expect(late.output()).toContain('npm run test:chaos -- --seed 7 --short');
   expect(seen.flatMap(left)).toEqual([]);
   while (directories().some((name) => seen.includes(name))) await sleep(50);
