@@ -26,7 +26,7 @@ const OF_ALL: Record<string, string[]> = {
   'GET internal/v1/audit': ['gateway'],
 };
 /** Services with acts that need two people. */
-const GUARDED = ['ledger', 'membership', 'partners', 'referrals'];
+const GUARDED = ['gateway', 'ledger', 'membership', 'partners', 'referrals'];
 const PUSHED = { 'PUT internal/v1/brands/:slug': ['partners'] };
 const OWN: Record<string, Record<string, string[]>> = {
   partners: {

@@ -34,7 +34,7 @@ export async function ensureAlliance(
     await ensureContract(operator, second, brand);
     await ensureRules(operator, brand);
     if (current.brands.some((known) => known.slug === brand.slug)) continue;
-    current = { ...current, brands: [...current.brands, await newClient(operator, brand.slug)] };
+    current = { ...current, brands: [...current.brands, await newClient(operator, second, brand.slug)] };
     writeSandboxFile(file, current);
   }
   return current;
@@ -92,9 +92,14 @@ async function ensureRules({ earningRules }: HezongClient, brand: BrandSpec): Pr
 }
 
 /** Only the first answer contains the secret: if it was lost, the repeat has none, and another client is created. */
-async function newClient({ clients }: HezongClient, slug: string): Promise<SandboxFile['brands'][number]> {
+async function newClient(
+  { clients }: HezongClient,
+  second: HezongClient,
+  slug: string,
+): Promise<SandboxFile['brands'][number]> {
+  const create = () => clients.create({ path: { slug }, body: { name: 'point of sale' } });
   for (;;) {
-    const { clientId, clientSecret } = await clients.create({ path: { slug }, body: { name: 'point of sale' } });
+    const { clientId, clientSecret } = await byTwo(second, create);
     if (clientSecret !== null) return { slug, clientId, clientSecret };
   }
 }

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { instanceUrls } from '#libs/config';
+import { approvalsProvider } from '#libs/http';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditService } from './audit/audit.service.js';
 import { DocsController } from './docs/docs.controller.js';
@@ -18,11 +20,13 @@ import { ParkedService } from './parked/parked.service.js';
 @Module({})
 export class GatewayModule {
   static forService(config: GatewayConfig): DynamicModule {
+    const [identityUrl = ''] = instanceUrls(config).identity;
     return {
       module: GatewayModule,
       controllers: [HealthController, InvariantsController, AuditController, ParkedController, DocsController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
+        approvalsProvider(identityUrl),
         NetworkClient,
         HealthService,
         InvariantsService,

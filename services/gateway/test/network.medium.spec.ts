@@ -97,6 +97,60 @@ describe('GET /v1/operator/invariants', () => {
   });
 });
 
+describe('POST /v1/operator/parked/{service}/{id}/set-aside', () => {
+  const event = { id: '17', status: 'waiting', eventId: 'po_1', topic: 't', key: 'wallet-1' };
+  const reason = 'ticket 4711';
+  const send = async (): Promise<Response> =>
+    fetch(`${behind.gateway.url}/v1/operator/parked/crm/17/set-aside`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await behind.tokens.operator()}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ reason }),
+    });
+  const answer = (to: string, body: unknown): unknown =>
+    behind.behaviours.set(to, (_request, response) => json(response, body));
+  const told = (end: string): unknown[] =>
+    behind.seen.filter(({ url }) => url.endsWith(end)).map(({ body }) => JSON.parse(body) as unknown);
+
+  afterEach(() => {
+    answer('crm /internal/v1/parked', []);
+  });
+
+  it('is done only once another client has approved exactly this event', async () => {
+    answer('crm /internal/v1/parked', [event]);
+    answer('identity /internal/v1/approvals/given', null);
+    answer('identity /internal/v1/approvals', { id: 'ap_1', payloadHash: 'sha256:1', expiresAt: 'then' });
+    behind.seen.length = 0;
+    const refused = await send();
+    expect([refused.status, await refused.json()]).toMatchObject([
+      403,
+      { code: 'second_person_needed', approval: 'ap_1' },
+    ]);
+    expect(told('/internal/v1/approvals')).toMatchObject([
+      {
+        act: 'parked_event.set_aside',
+        maker: 'cl_operator',
+        payload: { service: 'crm', record: '17', eventId: 'po_1', topic: 't', key: 'wallet-1', reason },
+      },
+    ]);
+    expect(told('/17/set-aside')).toEqual([]);
+
+    answer('identity /internal/v1/approvals/given', { id: 'ap_1', checker: 'cl_second' });
+    expect((await send()).status).toBe(200);
+    expect(told('/17/set-aside')).toMatchObject([{ by: 'cl_operator', reason }]);
+    expect(told('/ap_1/used')).toHaveLength(1);
+  });
+
+  it('404 without asking anybody for what does not wait', async () => {
+    answer('crm /internal/v1/parked', [{ ...event, status: 'set_aside' }]);
+    behind.seen.length = 0;
+    expect((await send()).status).toBe(404);
+    expect(told('/internal/v1/approvals')).toEqual([]);
+  });
+});
+
 describe('GET /docs', () => {
   it('is one document of all services without internal routes', async () => {
     const response = await get('/docs/openapi.json');

@@ -184,6 +184,43 @@ describe('one insider is not two people', () => {
     await expect(approve(checker, orphan)).rejects.toMatchObject(REFUSED);
   });
 
+  it('a client of the operator makes itself no client of a brand that has one', async () => {
+    const path = { slug: 'birch' };
+    const scopes = ['orders:write' as const];
+    const made = await maker.clients.create({ path, body: { name: 'till', scopes } });
+    const { clientId } = made;
+
+    const another = () => maker.clients.create({ path, body: { name: 'second till', scopes } });
+    const asked = await refusal(another());
+    expect((await checker.approvals.one({ path: { id: asked.id } })).payload).toEqual({
+      brand: 'birch',
+      name: 'second till',
+      scopes,
+      jwks: null,
+    });
+    const more = await refusal(maker.clients.addSecret({ path: { ...path, clientId } }));
+    expect((await checker.approvals.one({ path: { id: more.id } })).payload).toEqual({
+      brand: 'birch',
+      client: clientId,
+      name: 'till',
+      scopes,
+    });
+    expect((await maker.clients.list({ path })).data).toMatchObject([{ clientId, secrets: [expect.anything()] }]);
+
+    await maker.clients.revoke({ path: { ...path, clientId } });
+    expect((await refusal(another())).id).toBe(asked.id);
+    const { payloadHash } = asked;
+    await checker.approvals.approve({ path: { id: asked.id }, body: { payloadHash } });
+    expect(await another()).toMatchObject({ brand: 'birch', name: 'second till' });
+    expect((await refusal(another())).id).not.toBe(asked.id);
+  });
+
+  it('two parallel calls make one first client', async () => {
+    const create = (name: string) => maker.clients.create({ path: { slug: 'aurora' }, body: { name } });
+    const answers = await Promise.allSettled([create('a'), create('b'), create('c')]);
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
   it('a client cannot rotate keys alone, and an approval applies to the keys of its time', async () => {
     const asked = await refusal(maker.signingKeys.rotate());
     const before = await maker.signingKeys.list();

@@ -121,6 +121,19 @@ export async function refusal(call: Promise<unknown>): Promise<{ id: string; pay
   return { id: String(problem.body['approval']), payloadHash: String(problem.body['payloadHash']) };
 }
 
+/** Sends a call again after the second client has approved it, if the first answer asks for that. */
+export async function approved<A extends { status: number }>(
+  second: HezongClient,
+  send: () => Promise<A>,
+  read: (answer: A) => unknown,
+): Promise<A> {
+  const answer = await send();
+  if (answer.status !== 403) return answer;
+  const { approval: id, payloadHash } = (await read(answer)) as { approval: string; payloadHash: string };
+  await second.approvals.approve({ path: { id }, body: { payloadHash } });
+  return send();
+}
+
 /** Runs an act that needs two people: requested, approved by the second client, done. */
 export async function byTwo<T>(second: HezongClient, act: () => Promise<T>): Promise<T> {
   const { id, payloadHash } = await refusal(act());

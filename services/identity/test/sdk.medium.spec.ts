@@ -1,6 +1,6 @@
 import { declareTopics } from '#libs/messaging';
 import { HezongClient, HezongProblem } from '#libs/sdk';
-import { identityNetwork } from './network.fixture.js';
+import { byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
 let network: IdentityNetwork;
@@ -34,7 +34,10 @@ describe('the generated client against the real token endpoint', () => {
   it('reads a list page by page', async () => {
     const path = { slug: 'birch' };
     const names = ['one', 'two', 'three'];
-    for (const name of names) await operator.clients.create({ path, body: { name } });
+    const second = login(network.issuer, network.operator.second);
+    const create = (name: string) => operator.clients.create({ path, body: { name } });
+    await create('one');
+    for (const name of names.slice(1)) await byTwo(second, () => create(name));
     const found: string[] = [];
     for await (const client of operator.pages((page) =>
       operator.clients.list({ path, query: { ...page, limit: 2 } }),

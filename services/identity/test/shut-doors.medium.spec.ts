@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import type { RunningService } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
-import { byTwo, identityNetwork, login } from './network.fixture.js';
+import { approved, byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
 let network: IdentityNetwork;
@@ -47,7 +47,11 @@ async function call(bearer: string, method: string, url: string, body?: unknown)
 }
 
 async function newClient(path: string): Promise<{ clientId: string; clientSecret: string }> {
-  const answer = await call(operator, 'POST', `${network.issuer}${path}`, { name: 'spec' });
+  const answer = await approved(
+    login(network.issuer, network.operator.second),
+    () => call(operator, 'POST', `${network.issuer}${path}`, { name: 'spec' }),
+    (refused) => refused.json(),
+  );
   expect(answer.status).toBe(201);
   return (await answer.json()) as { clientId: string; clientSecret: string };
 }

@@ -955,6 +955,8 @@ export class Clients extends HeyApiClient {
     
     /**
      * Create a client of a brand; its secret is shown only once
+     *
+     * Each client after the first needs a second person.
      */
     public create<ThrowOnError extends boolean = true>(options: Options<ClientsCreateData, ThrowOnError>) {
         return (options.client ?? this.client).post<ClientsCreateResponses, ClientsCreateErrors, ThrowOnError, 'data'>({
@@ -982,7 +984,7 @@ export class Clients extends HeyApiClient {
     }
     
     /**
-     * Add a second live secret; it is shown only once
+     * Add a second live secret, with a second person; it is shown only once
      */
     public addSecret<ThrowOnError extends boolean = true>(options: Options<ClientsAddSecretData, ThrowOnError>) {
         return (options.client ?? this.client).post<ClientsAddSecretResponses, ClientsAddSecretErrors, ThrowOnError, 'data'>({
@@ -1494,7 +1496,7 @@ export class Parked extends HeyApiClient {
     }
     
     /**
-     * Set one event aside, on record
+     * Set one event of the list aside, with a second person
      *
      * Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.
      */

@@ -4648,9 +4648,17 @@ export type ClientsCreateData = {
 
 export type ClientsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is required.
+     */
+    403: Problem;
+    /**
      * `not_found`: Not found.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
@@ -4710,11 +4718,15 @@ export type ClientsAddSecretData = {
 
 export type ClientsAddSecretErrors = {
     /**
+     * `second_person_needed`: A second person is required.
+     */
+    403: Problem;
+    /**
      * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `client_secret_limit`: Two secrets are already live.
+     * `approvals_too_many`: Too many approvals are open. `client_secret_limit`: Two secrets are already live.
      */
     409: Problem;
     /**
@@ -6105,9 +6117,17 @@ export type ParkedSetAsideData = {
 
 export type ParkedSetAsideErrors = {
     /**
+     * `second_person_needed`: A second person is required.
+     */
+    403: Problem;
+    /**
      * `not_found`: Not found.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is not valid.
      */

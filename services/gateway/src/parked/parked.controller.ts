@@ -61,11 +61,18 @@ export class ParkedController {
     },
   })
   @ApiOperation({
-    summary: 'Set one event aside, on record',
+    summary: 'Set one event of the list aside, with a second person',
     description:
       'Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.',
   })
-  @ApiProblems('not_found', 'validation_failed', 'unavailable', 'outcome_unknown')
+  @ApiProblems(
+    'not_found',
+    'validation_failed',
+    'second_person_needed',
+    'approvals_too_many',
+    'unavailable',
+    'outcome_unknown',
+  )
   async setAside(
     @Param('service') service: string,
     @Param('id') id: string,

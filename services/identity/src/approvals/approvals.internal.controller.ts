@@ -18,7 +18,7 @@ export class ApprovalsInternalController {
   @Post()
   @HttpCode(200)
   @BodyLimit(ACT_LIMIT)
-  @InternalRoute('partners', 'ledger', 'membership', 'referrals')
+  @InternalRoute('gateway', 'partners', 'ledger', 'membership', 'referrals')
   ask(@Body() { used, ...act }: AskApprovalBody): Promise<AskedApproval> {
     return this.approvals.ask(act, used ?? null);
   }
@@ -26,14 +26,14 @@ export class ApprovalsInternalController {
   @Post('given')
   @HttpCode(200)
   @BodyLimit(ACT_LIMIT)
-  @InternalRoute('partners', 'ledger', 'membership', 'referrals')
+  @InternalRoute('gateway', 'partners', 'ledger', 'membership', 'referrals')
   given(@Body() act: GuardedActBody): Promise<GivenApproval | null> {
     return this.approvals.given(act);
   }
 
   @Post(':id/used')
   @HttpCode(204)
-  @InternalRoute('partners', 'ledger', 'membership', 'referrals')
+  @InternalRoute('gateway', 'partners', 'ledger', 'membership', 'referrals')
   async used(@Param('id') id: string): Promise<void> {
     await this.approvals.used(id);
   }

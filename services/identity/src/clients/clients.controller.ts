@@ -20,8 +20,11 @@ export class ClientsController {
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, NEW_CLIENT)
-  @ApiOperation({ summary: 'Create a client of a brand; its secret is shown only once' })
-  @ApiProblems('not_found', 'validation_failed', 'idempotency_conflict')
+  @ApiOperation({
+    summary: 'Create a client of a brand; its secret is shown only once',
+    description: 'Each client after the first needs a second person.',
+  })
+  @ApiProblems('not_found', 'validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
   create(
     @Param('slug') slug: string,
     @Body() body: NewBrandClientBody,
@@ -60,8 +63,8 @@ export class ClientsController {
   @Post(':clientId/secrets')
   @OperatorRoute()
   @ApiAnswer(201, NEW_SECRET)
-  @ApiOperation({ summary: 'Add a second live secret; it is shown only once' })
-  @ApiProblems('not_found', 'client_secret_limit')
+  @ApiOperation({ summary: 'Add a second live secret, with a second person; it is shown only once' })
+  @ApiProblems('not_found', 'second_person_needed', 'approvals_too_many', 'client_secret_limit')
   addSecret(
     @CurrentCaller() caller: Caller,
     @Param('slug') slug: string,

@@ -32,6 +32,13 @@ export class ClientsRepository {
       : { ...CLIENTS.fromRow(row), secrets: row.secrets.map(liveSecret), standsStill: false };
   }
 
+  /** Whether a brand has never had a client. Until the transaction ends no other one creates a client of that brand. */
+  async lockIfNone(tx: EntityManager, brand: string): Promise<boolean> {
+    await tx.query('select pg_advisory_xact_lock(715005, hashtext($1))', [brand]);
+    const rows: unknown[] = await tx.query('select 1 from client where brand = $1 limit 1', [brand]);
+    return rows.length === 0;
+  }
+
   /** Finds a live client of a brand and locks it against changes of its secrets. */
   async lockOfBrand(tx: EntityManager, brand: string, clientId: string): Promise<Client | null> {
     const [client] = await CLIENTS.query(

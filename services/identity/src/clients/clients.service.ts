@@ -39,7 +39,8 @@ export class ClientsService {
 
   /**
    * Creates a client. Only the first answer contains the secret: it is not stored with the Idempotency-Key, so a repeat returns
-   * `clientSecret: null`.
+   * `clientSecret: null`. A brand's first client needs one person, because there is nobody yet whom it could impersonate; all others need
+   * two, even after the first is revoked.
    */
   async create(owner: ClientOwner, wish: ClientWish, call: KeyedCall): Promise<Reply<NewClientView>> {
     const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
@@ -50,14 +51,19 @@ export class ClientsService {
     const outcome = await this.approvals.guarded((approve) =>
       idempotent(this.dataSource, { ...call, route: 'clients.create', body }, async (tx) => {
         if (owner.brand === null) await this.lockOperator(tx, owner.asker);
+        const isFirst = owner.brand !== null && (await this.clients.lockIfNone(tx, owner.brand));
         const scopesOf = owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)];
         const kind = owner.brand === null ? 'operator' : 'brand';
         const { name } = wish;
         const made = { clientId: randomRef('cl'), kind, brand: owner.brand, name, scopes: scopesOf, jwks } as const;
         const client = await this.clients.insert(tx, made, owner.asker);
         secret = client.jwks === null ? await this.issueSecret(tx, client, owner.asker) : null;
-        if (owner.brand === null)
+        if (owner.brand === null) {
           await approve(tx, { act: 'operator_client.create', maker: owner.asker, payload: { name, jwks } });
+        } else if (!isFirst) {
+          const payload = { brand: owner.brand, name, scopes: made.scopes, jwks };
+          await approve(tx, { act: 'brand_client.create', maker: owner.asker, payload });
+        }
         return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
       }),
     );
@@ -106,17 +112,27 @@ export class ClientsService {
     });
   }
 
-  /** @throws DomainError `client_secret_limit` if two secrets are live, `client_not_own` for another operator client */
+  /**
+   * Adds a secret to a client: an operator client adds one to itself; for a client of a brand it needs two people.
+   * @throws DomainError `client_secret_limit` if two secrets are live, `client_not_own` for another operator client
+   */
   async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecretView> {
-    return this.withClient(owner, clientId, async (tx, client) => {
-      if (owner.brand === null && owner.asker !== clientId) fail('client_not_own');
-      if (client.jwks !== null) {
-        fail('validation_failed', { detail: 'The client signs assertions with its own key; it has no secret.' });
-      }
-      const live = (await this.clients.liveSecrets(tx, [clientId])).get(clientId) ?? [];
-      if (live.length >= MOST_LIVE_SECRETS) fail('client_secret_limit');
-      return this.issueSecret(tx, client, owner.asker);
-    });
+    return this.approvals.guarded((approve) =>
+      this.withClient(owner, clientId, async (tx, client) => {
+        if (owner.brand === null && owner.asker !== clientId) fail('client_not_own');
+        if (client.jwks !== null) {
+          fail('validation_failed', { detail: 'The client signs assertions with its own key; it has no secret.' });
+        }
+        const live = (await this.clients.liveSecrets(tx, [clientId])).get(clientId) ?? [];
+        if (live.length >= MOST_LIVE_SECRETS) fail('client_secret_limit');
+        const secret = await this.issueSecret(tx, client, owner.asker);
+        if (owner.brand !== null) {
+          const payload = { brand: owner.brand, client: clientId, name: client.name, scopes: client.scopes };
+          await approve(tx, { act: 'brand_client.secret', maker: owner.asker, payload });
+        }
+        return secret;
+      }),
+    );
   }
 
   async revokeSecret(owner: ClientOwner, clientId: string, secretId: string): Promise<void> {
