@@ -1030,6 +1030,7 @@ grant select on reader_key to hezong_ledger;
 \ir functions/ledger_digests.sql
 \ir functions/ledger_draw.sql
 \ir functions/ledger_draw_by_v1.sql
+\ir functions/ledger_earned_at.sql
 \ir functions/ledger_end_hold.sql
 \ir functions/ledger_enter_v1.sql
 \ir functions/ledger_expire_v1.sql

@@ -2465,6 +2465,10 @@ export type WalletEntry = {
      * Points.
      */
     points: number;
+    /**
+     * Points.
+     */
+    pending: number;
     occurredAt: string;
     postedAt: string;
     reference: string | null;
@@ -3991,7 +3995,7 @@ export type WalletEntriesError = WalletEntriesErrors[keyof WalletEntriesErrors];
 
 export type WalletEntriesResponses = {
     /**
-     * Pending points are included when they are released.
+     * points: what the entry changed of balance and held, taken together. pending: what it changed of the points that wait, which count in points when they are released.
      */
     200: {
         data: Array<WalletEntry>;

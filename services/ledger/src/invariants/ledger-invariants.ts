@@ -36,7 +36,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
      where (case when p.kind in ('accrual', 'accrual_pending', 'accrual_reversal') then a.kind = 'issued'
        when p.kind in ('capture', 'redemption_return') then (a.kind, a.owner) = ('accepted', p.brand)
        when p.kind in ('transfer_out', 'transfer_in') then (a.kind, a.owner) = ('transit', 'operator')
-       else p.kind = 'expiry' and (a.kind, a.owner) = ('expired', p.brand) end) is not true`,
+       else p.kind = 'expiry' and a.kind = 'expired' and (a.owner = p.brand or a.owner = 'operator') end) is not true`,
   ],
   [
     'postings.go_on_from_each_other',

@@ -1,25 +1,5 @@
 import { requestHash } from '#libs/kernel';
 
-/** How each kind of posting changes the balance that a member sees. Pending points count when they are released. */
-const SIGNS: Readonly<Record<string, bigint>> = {
-  accrual: 1n,
-  accrual_pending: 0n,
-  accrual_release: 1n,
-  accrual_reversal: -1n,
-  capture: -1n,
-  redemption_return: 1n,
-  expiry: -1n,
-  // repayment reduces points and debt alike
-  debt_repayment: 0n,
-  transfer_out: -1n,
-  transfer_in: 1n,
-};
-
-/** The points of an entry, signed as the member sees them, so that the sum of a brand's entries is what it moved. */
-export function entryPoints(kind: string, points: bigint): bigint {
-  return (SIGNS[kind] ?? 0n) * points;
-}
-
 /** Kinds caused by time, or by the member's actions elsewhere. */
 const BY_ITSELF: ReadonlySet<string> = new Set(['accrual_release', 'expiry', 'debt_repayment']);
 

@@ -7,7 +7,7 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import { entryPlace, entryPoints, entryPostedAt, entryTrace, versionAt } from './entry.js';
+import { entryPlace, entryPostedAt, entryTrace, versionAt } from './entry.js';
 import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallet.answers.js';
 import { WalletReaderService } from './wallet-reader.service.js';
 import { WalletRepository } from './wallet.repository.js';
@@ -113,7 +113,8 @@ export class WalletViewsService {
     return {
       id: this.ids.out('po', row.id),
       type: row.kind,
-      points: pointsToJson(entryPoints(row.kind, row.points)),
+      points: pointsToJson(row.spendable),
+      pending: pointsToJson(row.pending),
       occurredAt: formatInstant(row.occurredAt),
       postedAt: formatInstant(entryPostedAt(row.kind, row.occurredAt, row.postedAt)),
       reference: row.reference,

@@ -20,6 +20,7 @@ const ENTRY = named('WalletEntry', {
   id: text,
   type: text,
   points,
+  pending: points,
   occurredAt: instant,
   postedAt: instant,
   reference: maybe(text),

@@ -43,13 +43,15 @@ export class WalletController {
   @Get('members/:memberRef/wallet/entries')
   @BrandRoute('wallet:read')
   @ApiAnswer(200, ENTRY_PAGE, {
-    description: 'Pending points are included when they are released.',
+    description:
+      'points: what the entry changed of balance and held, taken together. pending: what it changed of the points that wait, which count in points when they are released.',
     example: {
       data: [
         {
           id: 'po_06EXAMPLE000000000000000AB',
           type: 'accrual',
           points: 56,
+          pending: 0,
           occurredAt: '2026-03-02T00:00:00Z',
           postedAt: '2026-03-02T00:00:01Z',
           reference: 'A-1001',

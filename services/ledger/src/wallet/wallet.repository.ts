@@ -20,7 +20,10 @@ export interface StoredEntry {
   id: string;
   walletVersion: bigint;
   kind: string;
-  points: bigint;
+  /** Signed change to the points that can be spent or are held. */
+  spendable: bigint;
+  /** Signed change to the points that wait. */
+  pending: bigint;
   occurredAt: Date;
   postedAt: Date;
   reference: string | null;
@@ -102,7 +105,7 @@ export class WalletRepository {
     limit: number,
   ): Promise<StoredEntry[]> {
     return tx.query(
-      `select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, p.points, p.occurred_at as "occurredAt",
+      `select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, p.spendable, p.pending, p.occurred_at as "occurredAt",
          p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
          coalesce((select l.reason from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id),
            case when o.id is not null then 'purchase' end,
