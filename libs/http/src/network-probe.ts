@@ -18,7 +18,7 @@ export interface MessagingProbe {
   lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
   parkedEvents(): Promise<ParkedItem[]>;
-  setAside(id: string, by: string, reason: string): Promise<boolean>;
+  setAside(id: string, eventId: string, by: string, reason: string): Promise<boolean>;
   tryAgain(id: string): Promise<boolean>;
   brokerReady(): Promise<boolean>;
 }
@@ -156,8 +156,8 @@ export class NetworkProbe {
   }
 
   /** @throws DomainError `not_found` */
-  async setAside(id: string, by: string, reason: string): Promise<void> {
-    if (!RECORD_ID.test(id) || (await this.messaging?.setAside(id, by, reason)) !== true) fail('not_found');
+  async setAside(id: string, eventId: string, by: string, reason: string): Promise<void> {
+    if (!RECORD_ID.test(id) || (await this.messaging?.setAside(id, eventId, by, reason)) !== true) fail('not_found');
   }
 
   /** @throws DomainError `not_found` */

@@ -31,6 +31,10 @@ class OperatorActBody {
 }
 
 class SetAsideBody extends OperatorActBody {
+  /** The event of the record; a record of another one is not found. */
+  @IsText(200)
+  eventId!: string;
+
   @IsText(1_000)
   reason!: string;
 }
@@ -88,8 +92,9 @@ export class NetworkController {
   @Post('parked/:id/set-aside')
   @HttpCode(200)
   @InternalRoute('gateway')
-  async setAside(@Param('id') id: string, @Body() { by, requestId, reason }: SetAsideBody): Promise<object> {
-    await this.onRecord('set-aside', id, { by, requestId }, { reason }, () => this.probe.setAside(id, by, reason));
+  async setAside(@Param('id') id: string, @Body() { by, requestId, eventId, reason }: SetAsideBody): Promise<object> {
+    const body = { eventId, reason };
+    await this.onRecord('set-aside', id, { by, requestId }, body, () => this.probe.setAside(id, eventId, by, reason));
     return {};
   }
 

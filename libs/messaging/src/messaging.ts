@@ -155,8 +155,8 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** Sets one record aside, so that the records behind it continue; false when there is none. */
-  setAside(id: string, by: string, reason: string): Promise<boolean> {
-    return this.onClient((client) => setAside(client, id, by, reason));
+  setAside(id: string, eventId: string, by: string, reason: string): Promise<boolean> {
+    return this.onClient((client) => setAside(client, id, eventId, by, reason));
   }
 
   /** Requests a new attempt for one record; false when there is none. */

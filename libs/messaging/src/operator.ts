@@ -129,7 +129,13 @@ export async function listHeads(client: pg.ClientBase, limit: number): Promise<P
  * Returns false when there is no such record, when it is set aside already, or when it was never sent: all readers of its topic would
  * then miss it.
  */
-export async function setAside(client: pg.ClientBase, id: string, by: string, reason: string): Promise<boolean> {
+export async function setAside(
+  client: pg.ClientBase,
+  id: string,
+  eventId: string,
+  by: string,
+  reason: string,
+): Promise<boolean> {
   return inTransaction(client, async () => {
     // locks the key first: consumers that would queue more behind it wait, and this waits for a running release
     await client.query(
@@ -140,8 +146,8 @@ export async function setAside(client: pg.ClientBase, id: string, by: string, re
     );
     const { rows } = await client.query<Pick<ParkedRow, 'consumer_group' | 'topic' | 'key' | 'event_id'>>(
       `update parked_record set kind = 'set_aside', release_at = null, set_aside_by = $2, set_aside_reason = $3, set_aside_at = clock_timestamp()
-        where id = $1 and kind <> 'set_aside' and consumer_group <> $4 returning consumer_group, topic, key, event_id`,
-      [id, by, reason, RELAY_GROUP],
+        where id = $1 and event_id = $5 and kind <> 'set_aside' and consumer_group <> $4 returning consumer_group, topic, key, event_id`,
+      [id, by, reason, RELAY_GROUP, eventId],
     );
     const [record] = rows;
     if (record === undefined) return false;

@@ -325,7 +325,8 @@ export function conformance(kind: BrokerKind): void {
       await until('the others passed', async () => (await count()) === 11);
       await until('the key is parked', async () => (await listParked(config.databaseUrl)).length === 1);
       const [parked] = await listParked(config.databaseUrl);
-      expect(await first.messaging.setAside(parked?.id ?? '', 'operator', 'ticket')).toBe(true);
+      expect(await first.messaging.setAside(parked?.id ?? '', 'another', 'operator', 'ticket')).toBe(false);
+      expect(await first.messaging.setAside(parked?.id ?? '', parked?.eventId ?? '', 'operator', 'ticket')).toBe(true);
       await expect(discard(config.databaseUrl, { group })).rejects.toThrow('stays there');
       await stop(first);
       await sql.query('truncate effect');

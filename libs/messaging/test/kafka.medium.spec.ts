@@ -118,7 +118,7 @@ function onABroker(): void {
       expect(await one.messaging.parked()).toBe(4);
       // readers of the topic would not notice that it is missing
       const [head] = waiting;
-      expect(await one.messaging.setAside(head?.id ?? '', 'operator', 'ticket')).toBe(false);
+      expect(await one.messaging.setAside(head?.id ?? '', head?.eventId ?? '', 'operator', 'ticket')).toBe(false);
       await expect(discard(config.databaseUrl, { key: 'huge' })).rejects.toThrow('never sent');
 
       // another process takes over and finds it parked

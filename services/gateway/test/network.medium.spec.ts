@@ -139,7 +139,7 @@ describe('POST /v1/operator/parked/{service}/{id}/set-aside', () => {
 
     answer('identity /internal/v1/approvals/given', { id: 'ap_1', checker: 'cl_second' });
     expect((await send()).status).toBe(200);
-    expect(told('/17/set-aside')).toMatchObject([{ by: 'cl_operator', reason }]);
+    expect(told('/17/set-aside')).toMatchObject([{ by: 'cl_operator', eventId: 'po_1', reason }]);
     expect(told('/ap_1/used')).toHaveLength(1);
   });
 

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { runInTransaction } from '#libs/postgres';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
@@ -229,6 +230,33 @@ describe('the worked example of settlement, E1 to E9', () => {
     expect(
       (await rig.asService('POST', '/internal/v1/spent', { postings: [{ ...postings[0], postingId: 'e8' }] })).status,
     ).toBe(422);
+  });
+
+  it('returns each movement of points that several funders pay for', async () => {
+    const admin = new pg.Client({ connectionString: rig.database.adminUrl });
+    await admin.connect();
+    // no contract has several yet
+    await admin.query(
+      'set session_replication_role = replica; alter table contract_terms drop constraint contract_terms_named_by_content',
+    );
+    const fund = (from: string, to: string) =>
+      admin.query('update contract_terms set funders = $2 where funders = $1', [from, to]);
+    await fund('birch:10000', 'birch:7000,operator:3000');
+    const { spent } = (await rig.asService('POST', '/internal/v1/spent', {})).body as {
+      spent: { funders: string; redeemer: string; points: string; each: object | null }[];
+    };
+    await fund('birch:7000,operator:3000', 'birch:10000');
+    await admin.end();
+    const told = spent.map(({ funders, redeemer, points, each }) => ({ funders, redeemer, points, each }));
+    expect(told).toHaveLength(5);
+    const shared = { funders: 'birch:7000,operator:3000', redeemer: 'crest' };
+    expect(told).toEqual(
+      expect.arrayContaining([
+        { funders: 'aurora:10000', redeemer: 'crest', points: '10000', each: null },
+        { ...shared, points: '2000', each: { points: '2000', movements: '1', captured: null, returned: null } },
+        { ...shared, points: '-2000', each: { points: '-2000', movements: '1', captured: '2000', returned: '0' } },
+      ]),
+    );
   });
 
   it('late return: the sale of E1 comes back after its points were spent, and leaves a debt to A', async () => {

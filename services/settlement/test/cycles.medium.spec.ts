@@ -247,8 +247,8 @@ describe('the life of cycles', () => {
       ['ws3', 's3', 'waiting'],
       ['ws4', 's4', 'waiting'],
     ]);
-    for (const { id } of waiting) {
-      const body = { by: 'cl_1', requestId: 'r1', reason: 'ticket 4711' };
+    for (const { id, eventId } of waiting) {
+      const body = { by: 'cl_1', requestId: 'r1', eventId, reason: 'ticket 4711' };
       const answer = await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body);
       expect(answer.status).toBe(200);
       expect((await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body)).status).toBe(404);

@@ -119,6 +119,28 @@ interface SpentQuestion {
   postings?: { postingId: string }[];
 }
 
+/** A movement of points that several fund: what was captured and given back of it before, by the order of the postings. */
+function eachOf(
+  postings: ReadonlyMap<string, PostingRecorded>,
+  postingId: string,
+  { points, lotId, originalPostingId }: PostingRecorded['movements'][number],
+): object {
+  const each = { points: `${-points}`, movements: '1', captured: null, returned: null };
+  if (originalPostingId === '') return each;
+  const known = [...postings.values()];
+  const before = known.slice(
+    0,
+    known.findIndex((posting) => posting.postingId === postingId),
+  );
+  const ofLot = before.flatMap((posting) =>
+    posting.movements.filter((one) => one.lotId === lotId).map((one) => ({ ...one, postingId: posting.postingId })),
+  );
+  const sum = (of: typeof ofLot): bigint => of.reduce((total, one) => total + one.points, 0n);
+  const captured = -sum(ofLot.filter((one) => one.postingId === originalPostingId));
+  const returned = sum(ofLot.filter((one) => one.originalPostingId === originalPostingId));
+  return { ...each, captured: `${captured}`, returned: `${returned}` };
+}
+
 /** The ledger's answer about points spent, from its postings here; each movement separate. */
 function spentOf(
   postings: ReadonlyMap<string, PostingRecorded>,
@@ -130,7 +152,8 @@ function spentOf(
     const named = which === undefined || which.some(({ postingId }) => postingId === posting.postingId);
     if (!named || (from != null && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to))) return [];
     if (posting.kind !== PostingKind.CAPTURE && posting.kind !== PostingKind.REDEMPTION_RETURN) return [];
-    return posting.movements.flatMap(({ issuer, points, terms, originalPostingId }) => {
+    return posting.movements.flatMap((movement) => {
+      const { issuer, points, terms, originalPostingId } = movement;
       const capture = postings.get(originalPostingId) ?? posting;
       if (terms === undefined || capture.redeemerTerms === undefined) return [];
       const price = capture.quotedReimbursement || capture.redeemerTerms.reimbursementPrice;
@@ -145,6 +168,7 @@ function spentOf(
         operatorFeeMicro: micro(terms.operatorFee),
         feeOnOwn: terms.feeOnOwn,
         points: `${-points}`,
+        each: terms.funders.length > 1 ? eachOf(postings, posting.postingId, movement) : null,
       };
     });
   });
@@ -236,7 +260,7 @@ export async function settlementUnderTest(
     postings: new Map(),
     commissions: new Map(),
     conversions: new Map(),
-    brands: {},
+    brands: Object.fromEntries(brands.map((brand) => [brand.slug, brand])),
   };
   const under = await serviceUnderTest(settlement, {
     answer: answering(said),
@@ -267,6 +291,7 @@ export async function settlementUnderTest(
     dataSource: app.get(DataSource, { strict: false }),
     neighbours: said,
     learn: async (brand: BrandSnapshot) => {
+      said.brands[brand.slug] = brand;
       await directory.apply(brand);
     },
     deliver: (postings: readonly Posting[]) =>

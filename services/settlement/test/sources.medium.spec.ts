@@ -1,6 +1,10 @@
-import { PostingKind } from '#libs/contracts';
+import { create } from '@bufbuild/protobuf';
+import { CommissionPostedSchema, PostingKind } from '#libs/contracts';
+import { BrandDirectory } from '#libs/directory';
 import { NetworkProbe } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
 import { brandSnapshot } from '#libs/testing';
+import { VerificationService } from '../src/verification/verification.service.js';
 import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
 import type { Leg } from './earnings.js';
 import { COLUMNS, editsOf } from './edits.js';
@@ -230,7 +234,7 @@ it('takes nothing for an edit that came late, is on its way, or could not be ask
   await admin.query(
     `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
   );
-  const decision = { by: 'cl_1', requestId: 'r1', reason: 'ticket 4711' };
+  const decision = { by: 'cl_1', requestId: 'r1', eventId: 'coming', reason: 'ticket 4711' };
   const decided = await under.asService('POST', `/internal/v1/parked/${rows[0]?.id}/set-aside`, decision);
   expect(decided.status).toBe(200);
   expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
@@ -276,23 +280,156 @@ it('names who pays for points that several fund, or at another price', async () 
       { ...lot, points: 333n, originalPostingId: 'f1' },
     ]),
   ]);
+  const back = posting('f3', PostingKind.REDEMPTION_RETURN, 'wf', 'crest', '2026-03-07T10:00:00+08:00', [
+    { ...lot, points: 667n, originalPostingId: 'f1' },
+  ]);
+  await under.deliver([back]);
   expect(await named()).toEqual([]);
-  const funded = 'funded by brand:aurora=7000,operator=2000,brand:birch=999,brand:crest=1';
-  for (const [where, set, ...faults] of [
-    [`payer = 'operator' and type = 'redemption'`, `payer = 'brand:aurora'`, `brand:aurora to`, `operator to`],
-    [`payer = 'brand:birch' and type = 'fee'`, 'price_micro = 10000', 'brand:birch to operator', 'at 0.01,'],
-    [`payer = 'brand:aurora' and type = 'redemption'`, 'points = points - 5', `PTS, ${funded}`],
-  ] as const) {
-    await rewrite(`posting_id = 'f1' and ${where}`, set);
+  await admin.query('create temp table shared as select * from line');
+  const f1 = (payer: string, type = 'redemption') => `posting_id = 'f1' and payer = '${payer}' and type = '${type}'`;
+  const cases: [edit: () => Promise<void>, ...faults: string[]][] = [
+    [() => rewrite(f1('operator'), `payer = 'brand:aurora'`), 'brand:aurora to brand:crest', 'operator to brand:crest'],
+    [() => rewrite(f1('brand:birch', 'fee'), 'price_micro = 10000'), 'brand:birch to operator, PTS at 0.01'],
+    [() => rewrite(f1('brand:aurora'), 'points = points - 1'), 'brand:aurora to brand:crest'],
+    // a share that nobody agreed to, of one point at any price
+    [
+      () =>
+        edits.copy(f1('brand:aurora', 'fee'), {
+          funders: `'brand:aurora=5000,brand:birch=5000'`,
+          points: '1',
+          price_micro: '100000000000',
+        }),
+      'brand:aurora to operator, PTS at 100000.00',
+    ],
+    // and taken back without one
+    [
+      async () => {
+        await edits.copy(f1('brand:aurora'), { payer: `'brand:birch'`, points: '1', price_micro: '100000000000' });
+        const undone = { type: `'redemption_reversal'`, points: '-1', price_micro: '0' };
+        await edits.copy(`${f1('brand:aurora')} and points > 1`, undone);
+      },
+      'brand:birch to brand:crest, PTS at 100000.00',
+    ],
+    [
+      () => rewrite(`posting_id = 'f2' and payer = 'operator' and type like 'redemption%'`, `payer = 'brand:birch'`),
+      'operator to brand:crest',
+    ],
+  ];
+  for (const [edit, ...faults] of cases) {
+    await edit();
     const found = await named();
     for (const fault of faults) expect(found).toContainEqual(expect.stringContaining(fault));
-    for (const fault of found) expect(fault).toContain(funded);
-    await admin.query(`delete from line where posting_id = 'f1'`);
-    await under.deliver([
-      posting('f1', PostingKind.CAPTURE, 'wf', 'crest', '2026-03-05T10:00:00+08:00', [{ ...lot, points: -1_001n }]),
-    ]);
+    await admin.query(`delete from line; insert into line (${COLUMNS}) select ${COLUMNS} from shared`);
     expect(await named()).toEqual([]);
   }
+  await admin.query('drop table shared');
+});
+
+describe('of a frozen cycle', () => {
+  const refused = async (step: string): Promise<string> => {
+    const answer = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${step}`);
+    expect([answer.status, answer.body.code]).toEqual([409, 'cycle_unproven']);
+    return answer.body.detail as string;
+  };
+
+  it('confirms nothing that its sources do not know, though all its digests fit', async () => {
+    await steps('cut-off', 'freeze');
+    // as if lines, results and seal had been made anew without it
+    const kept = under.neighbours.commissions;
+    const more = commission('more', '2026-03-09T10:00:00+08:00', [['m1', 'contributor', 'brand:aurora', 100n]]);
+    under.neighbours.commissions = new Map([...kept, ['more', create(CommissionPostedSchema, more)]]);
+    expect(await refused('confirm')).toContain(`${CONTRIBUTED} lines is 1, should be 2`);
+    under.neighbours.commissions = kept;
+    await steps('confirm', 'close');
+    under.neighbours.commissions = new Map([...kept, ['more', create(CommissionPostedSchema, more)]]);
+    expect(await verification()).toMatchObject({ ok: false, compared: true });
+    under.neighbours.commissions = kept;
+  });
+
+  it('confirms nothing while its sources give no answer', async () => {
+    await steps('cut-off', 'freeze');
+    under.neighbours.silent = 'spent';
+    const answer = await under.asOperator('POST', '/v1/operator/cycles/2026-03/confirm');
+    expect([answer.status, answer.body.code]).toEqual([409, 'cycle_not_settled']);
+    under.neighbours.silent = 'nothing';
+    await steps('confirm');
+  });
+
+  it('is settled by the legal entities that partners has, and at no rate', async () => {
+    const directory = under.service.app.get(BrandDirectory, { strict: false });
+    const crest = brandSnapshot('crest');
+    await directory.apply({
+      ...crest,
+      version: crest.version + 1,
+      legalEntity: { ...crest.legalEntity, id: 'le-other' },
+    });
+    await steps('cut-off', 'freeze');
+    const entity = `payeeEntity is le-other, should be ${crest.legalEntity.id}`;
+    expect(await named()).toContainEqual(expect.stringContaining(entity));
+    // corrected, and edited again together with the digest of the results
+    await directory.apply({ ...crest, version: crest.version + 2 });
+    const seal = async (set: string): Promise<void> => {
+      await admin.query(`update frozen_group set ${set}`);
+      const root = await runInTransaction(under.dataSource, { brand: '*' }, (tx) =>
+        under.service.app.get(VerificationService, { strict: false }).resultsRoot(tx, '2026-03'),
+      );
+      await admin.query(`update cycle set results_root = $1 where id = '2026-03'`, [root]);
+    };
+    await seal(
+      `payee_entity = replace(payee_entity, 'le-other', 'le-crest'), payer_entity = replace(payer_entity, 'le-other', 'le-crest')`,
+    );
+    expect(await named()).toEqual([]);
+    await seal(`fx_rate = case payee when 'brand:crest' then 7 else 1 end`);
+    expect(await refused('confirm')).toContain('fxRate is 7, should be 1');
+    await seal(`fx_rate = 1, payee_entity = case payee when 'brand:crest' then 'le-other' else payee_entity end`);
+    expect(await refused('confirm')).toContain(entity);
+  });
+});
+
+describe('of events that were set aside', () => {
+  const setAside = (id: string, eventId: string) =>
+    under.asService('POST', `/internal/v1/parked/${id}/set-aside`, {
+      by: 'cl_1',
+      requestId: 'r1',
+      eventId,
+      reason: 'ticket 4711',
+    });
+  const row = `insert into parked_record (id, kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts,
+      set_aside_by, set_aside_reason, set_aside_at)
+    overriding system value values (777, 'set_aside', 'settlement.ledger', 't', 0, 0, 'm1', 'e5', 't', '{}', 'c', 'm', 1, 'cl_1', 'ticket 4711', now())`;
+  afterEach(() => admin.query('delete from parked_record'));
+
+  it('leaves out none whose call was refused', async () => {
+    expect((await setAside('777', 'e5')).status).toBe(404);
+    await admin.query(row);
+    await admin.query(`delete from line where posting_id = 'e5'`);
+    expect(await named()).toContainEqual(
+      expect.stringMatching(/^source reimbursement of points of brand:aurora at brand:crest/),
+    );
+  });
+
+  it('leaves out none but the one that was set aside', async () => {
+    await admin.query(row.replace(`'e5'`, `'e1'`));
+    await admin.query(
+      `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
+    );
+    expect((await setAside('777', 'e1')).status).toBe(200);
+    expect(await named()).toEqual([]);
+    await admin.query(`update parked_record set event_id = 'e5'`);
+    await admin.query(`delete from line where posting_id = 'e5'`);
+    expect(await named()).toContainEqual(
+      expect.stringMatching(/^source reimbursement of points of brand:aurora at brand:crest/),
+    );
+  });
+});
+
+it('cuts off no cycle that holds lines of a later time, and says how to go on', async () => {
+  await contribution('ahead', '2026-03-31T12:01:30+08:00');
+  const answer = await under.asOperator('POST', '/v1/operator/cycles/2026-03/cut-off');
+  expect([answer.status, answer.body.code]).toEqual([409, 'cycle_state']);
+  expect(answer.body.detail).toContain('posted at 2026-03-31T04:01:30Z');
+  at('2026-03-31T12:02:00+08:00');
+  await steps('cut-off', 'freeze');
 });
 
 describe('edits of the time that a line, a cycle or a step has', () => {

@@ -35,7 +35,7 @@ export class ParkedService {
     const { eventId, topic, key } = found;
     const payload = { service: name, record: id, eventId, topic, key, reason };
     const approval = await this.approvals.given({ act: 'parked_event.set_aside', maker: by, payload });
-    await this.act(name, id, 'set-aside', { ...actOf(by), reason });
+    await this.act(name, id, 'set-aside', { ...actOf(by), eventId, reason });
     await this.approvals.tell(approval.id);
   }
 

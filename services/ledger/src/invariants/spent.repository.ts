@@ -15,7 +15,17 @@ export interface Spent {
   readonly feeCurrency: string;
   readonly operatorFeeMicro: string;
   readonly feeOnOwn: boolean;
+  /** All movements together; negative if more came back. */
   readonly points: string;
+  /** Null if one funder pays. Otherwise equal movements, because the points of each are split by themselves. */
+  readonly each: {
+    /** Points of one movement; negative if they came back. */
+    readonly points: string;
+    readonly movements: string;
+    /** What the capture took from the lot, if this gives back some of it, and what had come back of that before. */
+    readonly captured: string | null;
+    readonly returned: string | null;
+  } | null;
 }
 
 export interface Which {
@@ -38,21 +48,32 @@ const NAMED = `
 /** A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. */
 const spent = (postings: string): string => `
   with p as materialized (${postings}), moved as (
-    select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points
+    select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points,
+        case when i.funders like '%,%' then -a.points end as each, null::bigint as captured, null::bigint as returned
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+      join contract_terms i on i.id = l.terms_id
      where p.kind = 'capture'
     union all
-    select o.brand, p.asset, o.terms_id, o.quoted_reimbursement_micro, l.issuer, l.terms_id, -a.points
+    select o.brand, p.asset, o.terms_id, o.quoted_reimbursement_micro, l.issuer, l.terms_id, -a.points,
+        case when i.funders like '%,%' then -a.points end,
+        case when i.funders like '%,%' then (select -sum(c.points) from allocation c where c.cell = o.cell and c.wallet_id = o.wallet_id
+           and c.wallet_version = o.wallet_version and c.lot_id = a.lot_id)::bigint end,
+        case when i.funders like '%,%' then (select coalesce(sum(b.points), 0) from allocation b where b.cell = p.cell and b.wallet_id = p.wallet_id
+           and b.wallet_version < p.wallet_version and b.lot_id = a.lot_id and b.original_posting_id = a.original_posting_id)::bigint end
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+      join contract_terms i on i.id = l.terms_id
       join posting o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
      where p.kind = 'redemption_return'
   ), summed as (
-    select brand, asset, terms_id, quoted, issuer, lot_terms, sum(points) as points from moved group by 1, 2, 3, 4, 5, 6
+    select brand, asset, terms_id, quoted, issuer, lot_terms, each, captured, returned, sum(points) as points, count(*) as movements
+      from moved group by 1, 2, 3, 4, 5, 6, 7, 8, 9
   )
   select s.issuer, i.funders, s.brand as redeemer, s.asset, r.currency, coalesce(s.quoted, r.reimbursement_micro)::text as "reimbursementMicro",
-      i.currency as "feeCurrency", i.operator_fee_micro::text as "operatorFeeMicro", i.fee_on_own as "feeOnOwn", s.points::text as points
+      i.currency as "feeCurrency", i.operator_fee_micro::text as "operatorFeeMicro", i.fee_on_own as "feeOnOwn", s.points::text as points,
+      case when each is not null then json_build_object('points', each::text, 'movements', movements::text, 'captured', captured::text,
+        'returned', returned::text) end as each
     from summed s join contract_terms i on i.id = s.lot_terms join contract_terms r on r.id = s.terms_id
    where s.points <> 0`;
 

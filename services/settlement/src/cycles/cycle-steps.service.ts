@@ -61,7 +61,7 @@ export class CycleStepsService {
       await this.sources.prove(id);
     }
     // reads the whole cycle, so it runs before the transaction that relays wait for
-    if (step === 'confirm' && arrived === 'frozen') refuseFaults((await this.verification.ofCycle(id)).faults);
+    if (step === 'confirm' && arrived === 'frozen') await this.verification.prove(id);
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
     // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {

@@ -39,6 +39,9 @@ export interface CycleSeal {
   readonly resultsRoot: string;
 }
 
+/** Limit of the difference between two services' clocks, ms. */
+export const SKEW_MS = 60_000;
+
 /** The id of a month's cycle in a currency. */
 export function cycleId(month: string, currency: string, allianceCurrency: string): string {
   return currency === allianceCurrency ? month : `${month}-${currency}`;

@@ -85,6 +85,15 @@ export class CyclesRepository {
     return rows[0] ?? null;
   }
 
+  /** The last posting of a cycle after an instant; null if there is none. */
+  async lastAfter(tx: EntityManager, cycle: string, at: Date, day: string): Promise<Date | null> {
+    const rows: { last: Date | null }[] = await tx.query(
+      'select max(posted_at) as last from line where cycle = $1 and day >= $3::date and posted_at > $2',
+      [cycle, at, day],
+    );
+    return rows[0]?.last ?? null;
+  }
+
   /** The steps of a cycle, in their order. */
   steps(tx: EntityManager, cycle: string): Promise<RecordedStep[]> {
     return tx.query(

@@ -4,11 +4,11 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CycleChangedSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { AllianceClock, dayKey, fail, monthBounds, monthKey } from '#libs/kernel';
+import { AllianceClock, dayKey, fail, formatInstant, monthBounds, monthKey } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
-import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
+import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, SKEW_MS, takes, targetMonth } from './cycle.js';
 import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
@@ -122,7 +122,20 @@ export class CyclesService {
       return fail('cycle_state', { detail: 'The month of the cycle has not started.' });
     }
     nextStatus(cycle, step);
+    if (step === 'cut-off') await this.refuseAhead(tx, cycle);
     return cycle;
+  }
+
+  /** A cut-off before lines that are there would leave them in the wrong cycle. */
+  private async refuseAhead(tx: EntityManager, { id }: Cycle): Promise<void> {
+    const now = this.clock.now();
+    const limit = new Date(now.getTime() + SKEW_MS);
+    const last = await this.cycles.lastAfter(tx, id, limit, dayKey(now, this.zone));
+    if (last === null) return;
+    const [posted, here] = [last, now].map(formatInstant);
+    fail('cycle_state', {
+      detail: `The cycle has a line posted at ${posted}, and it is ${here} here. Set the clocks right and repeat the call.`,
+    });
   }
 
   /**

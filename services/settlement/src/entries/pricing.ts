@@ -1,4 +1,4 @@
-import { fail, largestRemainder } from '#libs/kernel';
+import { fail, largestRemainder, splitInTurn } from '#libs/kernel';
 import { brandParty, OPERATOR } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { lineId } from './line.js';
@@ -145,9 +145,15 @@ function partLines(
   return [redemption, { ...base, id, type: 'fee', payee: OPERATOR, priceMicro: operatorFeeMicro, currency }];
 }
 
+/** What each funder gets back of points given back, given what each paid for and what had come back before. */
+export function givenBack(points: bigint, paid: readonly bigint[], returned: bigint): bigint[] {
+  const before = splitInTurn(returned, paid);
+  return splitInTurn(returned + points, paid).map((part, i) => part - (before[i] ?? 0n));
+}
+
 /**
- * Reverses a redemption's remaining parts, in proportion and by largest remainder. No part gets back more than it paid, and
- * partial returns add up to the same result as one full return.
+ * Reverses parts of a redemption in proportion. No part gets back more than it paid, and partial returns, in whatever portions, add up to the
+ * same result as one.
  */
 function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLines): Line[] {
   const ids = partIds(fact, movement);
@@ -160,10 +166,11 @@ function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLi
   if (originals.length === 0) {
     throw new Error(`posting ${fact.postingId} undoes ${movement.originalPostingId}, which has no line yet`);
   }
-  const left = originals.map(({ line }) => line.points - line.returned);
   const [only, second] = originals;
+  const paid = originals.map(({ line }) => line.points);
+  const returned = originals.reduce((sum, { line }) => sum + line.returned, 0n);
   const points =
-    only !== undefined && second === undefined ? [movement.points] : largestRemainder(movement.points, left);
+    only !== undefined && second === undefined ? [movement.points] : givenBack(movement.points, paid, returned);
   return originals.flatMap(({ line, fee, funder }, i) => {
     const part = points[i] ?? 0n;
     if (part === 0n) return [];

@@ -1,10 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { InternalClient } from '#libs/auth';
 import { BrandDirectory } from '#libs/directory';
+import type { BrandSnapshot } from '#libs/directory';
+import { CONFIG } from '#libs/http';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
+import type { SettlementConfig } from '../settlement.config.js';
 import { net } from './netting.js';
 import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
@@ -19,6 +23,8 @@ export interface CycleResult extends Netting {
 @Injectable()
 export class NettingService {
   constructor(
+    @Inject(CONFIG) private readonly config: SettlementConfig,
+    private readonly client: InternalClient,
     private readonly repository: NettingRepository,
     private readonly directory: BrandDirectory,
   ) {}
@@ -68,6 +74,12 @@ export class NettingService {
       groups: await this.repository.frozenGroups(tx, cycle),
       matrix: await this.repository.frozenMatrix(tx, cycle),
     };
+  }
+
+  /** The legal entity of a brand by partners, whatever the copy here says. @throws DomainError `unavailable` */
+  async entityOf(brand: string): Promise<string | undefined> {
+    const url = `${this.config.partnersUrl}/internal/v1/brands/${encodeURIComponent(brand)}`;
+    return (await this.client.get<BrandSnapshot>(url))?.legalEntity.id;
   }
 
   private async live(tx: EntityManager, cycle: string): Promise<CycleResult> {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { canonicalJson, namedHash } from '#libs/kernel';
 import type { LineType } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 import type { EarningLines } from './earnings.js';
@@ -44,9 +45,15 @@ interface PricedRow {
   payee: Party;
   asset: string;
   price_micro: bigint;
-  funders: string | null;
-  lines: string;
   points: string;
+}
+
+interface AsideRow {
+  key: string;
+  event_id: string;
+  reason: string;
+  /** Payload hashes of the recorded calls. */
+  decided: string[];
 }
 
 interface EarningRow {
@@ -68,11 +75,11 @@ const ASKED =
 /** Sums over lines, and what bears on their comparison. */
 @Injectable()
 export class SourcesRepository {
-  /** Whether these cycles together have no more lines than that. */
-  async few(tx: EntityManager, cycles: readonly string[], most: number): Promise<boolean> {
+  /** Whether a cycle has no more lines than that. */
+  async few(tx: EntityManager, cycle: string, most: number): Promise<boolean> {
     const rows: { few: boolean }[] = await tx.query(
-      `select count(*) <= $2 as few from (select from line where cycle = any($1) limit $2 + 1) l`,
-      [cycles, most],
+      `select count(*) <= $2 as few from (select from line where cycle = $1 limit $2 + 1) l`,
+      [cycle, most],
     );
     return rows[0]?.few === true;
   }
@@ -81,17 +88,16 @@ export class SourcesRepository {
   async spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
       `select l.type like 'fee%' as fee, l.issuer, l.redeemer, l.payer, l.payee, l.asset, l.price_micro,
-          case when l.funders like '%,%' then l.funders end as funders, count(*)::text as lines, sum(l.points)::text as points
+          sum(l.points)::text as points
          from line l where ${ASKED} and ${OF_POINTS}
-        group by 1, 2, 3, 4, 5, 6, 7, 8`,
+        group by 1, 2, 3, 4, 5, 6, 7`,
       parametersOf(asked),
     );
-    return rows.map(({ fee, price_micro, lines, points, redeemer, ...row }) => ({
+    return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
       ...row,
       kind: fee ? 'fee' : 'reimbursement',
       redeemer: redeemer ?? '',
       priceMicro: price_micro,
-      lines: BigInt(lines),
       points: BigInt(points),
     }));
   }
@@ -116,13 +122,23 @@ export class SourcesRepository {
     return rows[0]?.waits === true;
   }
 
-  /** Postings whose events the operator set aside. A row without the recorded call is an edit, and leaves nothing out. */
-  setAside(tx: EntityManager, consumers: readonly string[]): Promise<PostingKey[]> {
-    return tx.query(
-      `select key as "walletId", event_id as "postingId" from parked_record r where consumer_group = any($1) and kind = 'set_aside'
-          and exists (select from operator_audit a where a.client = r.set_aside_by and a.path = '/v1/operator/parked/settlement/' || r.id || '/set-aside')`,
+  /**
+   * Postings whose events the operator set aside. A row leaves nothing out unless the audit has a call that set aside this event for this
+   * reason, and that was not refused.
+   */
+  async setAside(tx: EntityManager, consumers: readonly string[]): Promise<PostingKey[]> {
+    const rows: AsideRow[] = await tx.query(
+      `select r.id, key, event_id, set_aside_reason as reason, array(
+           select c.payload_hash from operator_audit c where c.client = r.set_aside_by and c.path = '/v1/operator/parked/settlement/' || r.id || '/set-aside'
+              and not exists (select from operator_audit e where e.answers = c.seq and e.status <> 200)) as decided
+         from parked_record r where consumer_group = any($1) and kind = 'set_aside' order by r.id`,
       [consumers],
     );
+    return rows
+      .filter(({ event_id: eventId, reason, decided }) =>
+        decided.includes(namedHash(canonicalJson({ query: {}, body: { eventId, reason } }))),
+      )
+      .map(({ key, event_id }) => ({ walletId: key, postingId: event_id }));
   }
 
   /** Lines of a cycle that were not posted in this time, or are of another currency. */

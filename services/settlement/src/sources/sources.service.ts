@@ -14,18 +14,18 @@ import {
   monthBounds,
 } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
-import { endOf, isSealed, misfiled } from '../cycles/cycle.js';
+import { endOf, isSealed, misfiled, SKEW_MS } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
-import { refuseFaults } from '../verification/verification.js';
+import { refuseFaults, refuseUncompared } from '../verification/verification.js';
 import type { Fault } from '../verification/verification.js';
 import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
 import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
-import { pricedOf, spendingFigures } from './spending.js';
+import { pricedOf, spendingFigure } from './spending.js';
 import type { SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
@@ -34,8 +34,6 @@ import type { Differing, Figure } from './sums.js';
 const FEW_LINES = 5_000;
 /** What one question may name. */
 const MOST_POSTINGS = 500;
-/** By so much clocks may differ: what is posted right after a cut-off may have come before it here. */
-const SKEW_MS = 60_000;
 /** By so much what is posted may be committed later. */
 const COMMIT_MS = 5_000;
 /** How long a comparison waits for what was committed before it. */
@@ -66,28 +64,31 @@ interface Which extends Period {
   readonly postings?: readonly PostingKey[];
 }
 
-/** A time, from the end of one cycle to that of another, whose postings are compared with lines. */
+/** A time whose postings are compared with lines: that of a cycle or of several, each from the end of the one before. */
 interface Span {
   /** Before the ids of what differs. */
   readonly of: string;
-  /** The cycles whose time it is, in order. */
-  readonly cycles: readonly Cycle[];
+  readonly cycles: readonly { readonly cycle: Cycle; readonly during: Period }[];
   /** The cycles in which lines of that time may lie. */
   readonly lying: readonly Cycle[];
-  readonly during: Period;
+}
+
+/** The time of one cycle, as it is asked about. */
+interface Part {
+  readonly asked: Period;
+  /** When the month of the cycle begins. */
+  readonly begins: Date;
+  /** Whether one question is enough. */
+  readonly few: boolean;
 }
 
 /** What lines hold of a source, of a time. */
 interface Read {
   readonly source: Source;
-  readonly asked: Period;
-  /** When the month of the first cycle begins. */
-  readonly begins: Date;
-  /** Whether one question is enough for all of it. */
-  readonly few: boolean;
+  readonly parts: readonly Part[];
   readonly ours: Sums;
   readonly aside: readonly PostingKey[];
-  /** Remembers that no difference was found. */
+  /** For times before the last frozen cycle: remembers that no difference was found. */
   readonly proven?: () => void;
 }
 
@@ -100,6 +101,8 @@ export class SourcesService {
   private readonly sources: readonly Source[];
   /** Comparisons of older times without a difference, by source and currency: of what, and when, ms. */
   private readonly proven = new Map<string, { what: string; at: number }>();
+  /** What sources said about cycles before the last frozen one, by source, currency and time. */
+  private readonly told = new Map<string, Figure[]>();
 
   constructor(
     @Inject(CONFIG) private readonly config: SettlementConfig,
@@ -115,10 +118,10 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...asked) => (await repository.spending(...asked)).flatMap(spendingFigures),
+        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
         ask: async (which, currency) => {
           const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
-          return spent.flatMap((row) => pricedOf(row, currency)).flatMap(spendingFigures);
+          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
         },
       },
       {
@@ -144,12 +147,8 @@ export class SourcesService {
    */
   async prove(id: string): Promise<void> {
     const faults = await this.differences(id, this.config.freezeWaitMs);
-    if (faults === null)
-      fail('cycle_not_settled', {
-        detail:
-          'The ledger or referrals does not answer or is still sending, or an event of theirs waits for the operator.',
-      });
-    refuseFaults(faults);
+    if (faults === null) refuseUncompared();
+    else refuseFaults(faults);
   }
 
   /**
@@ -171,8 +170,9 @@ export class SourcesService {
   private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
     const at = this.clock.now();
     if (!(await this.settled.reached(patienceMs))) return null;
-    const cycle = await this.cycles.get(id);
-    const all = (await this.cycles.list())
+    const known = await this.cycles.list();
+    const cycle = known.find((one) => one.id === id) ?? fail('not_found');
+    const all = known
       .filter(({ currency }) => currency === cycle.currency)
       .sort((a, b) => (a.month < b.month ? -1 : 1));
     // what the sources are asked for afterwards holds no snapshot
@@ -202,19 +202,24 @@ export class SourcesService {
     for (const source of this.sources) {
       if (await this.repository.waits(tx, source.consumers)) return null;
       const aside = await this.repository.setAside(tx, source.consumers);
-      const readSpan = async ({ of, cycles, lying, during }: Span): Promise<Read> => {
+      const readSpan = async ({ of, cycles, lying }: Span): Promise<Read> => {
         const ours = new Sums(of);
+        const parts: Part[] = [];
+        const during = { from: cycles.at(0)?.during.from ?? null, to: cycles.at(-1)?.during.to ?? at };
         for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving })) ours.add(figure);
-        const [first = cycle] = cycles;
-        const begins = monthBounds(first.month, this.config.zone).from;
-        const few = await this.repository.few(tx, idsOf(cycles), FEW_LINES);
-        return { source, asked: { ...during, to: earlier(during.to, moving.from) }, begins, few, ours, aside };
+        for (const { cycle: one, during: time } of cycles) {
+          const begins = monthBounds(one.month, this.config.zone).from;
+          const few = await this.repository.few(tx, one.id, FEW_LINES);
+          parts.push({ asked: { ...time, to: earlier(time.to, moving.from) }, begins, few });
+        }
+        return { source, parts, ours, aside };
       };
       if (old !== null) {
+        const during = { from: null, to: old.cycles.at(-1)?.during.to ?? at };
         // lines of frozen cycles do not change, so the others say whether there is anything new
-        const late = await source.lines(tx, { cycles: idsOf(unsealed), during: old.during, moving });
-        const what = JSON.stringify([old.during.to, late.map(figureText), aside]);
-        const of = `${source.name} ${cycle.currency}`;
+        const late = await source.lines(tx, { cycles: idsOf(unsealed), during, moving });
+        const what = JSON.stringify([late.map(figureText), aside]);
+        const of = keyOf(source, cycle.currency, during);
         const known = this.proven.get(of);
         if (known?.what !== what || monotonicMs() - known.at >= PROOF_MS)
           reads.push({ ...(await readSpan(old)), proven: () => this.proven.set(of, { what, at: monotonicMs() }) });
@@ -222,8 +227,9 @@ export class SourcesService {
       for (const span of spans) reads.push(await readSpan(span));
     }
     const faults: Differing[] = [];
-    for (const one of unsealed) faults.push(...(await this.filedWrongly(tx, one, all)));
-    for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
+    for (const one of new Set([...unsealed, cycle])) faults.push(...(await this.filedWrongly(tx, one, all)));
+    if (!isSealed(cycle.status))
+      for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
     return { reads, faults };
   }
 
@@ -238,21 +244,16 @@ export class SourcesService {
       upTo.findLastIndex(({ id, status }) => id !== cycle.id && isSealed(status)),
     );
     const ends = upTo.map((one) => this.endOf(one));
-    const start = ends[first - 1] ?? null;
+    const cycles = upTo.map((one, i) => ({ cycle: one, during: { from: ends[i - 1] ?? null, to: ends[i] ?? at } }));
+    const start = ends[first - 1];
     const old =
-      start === null
+      start === undefined
         ? null
-        : {
-            of: `posted before ${formatInstant(start)}: `,
-            cycles: upTo.slice(0, first),
-            lying: all,
-            during: { from: null, to: start },
-          };
+        : { of: `posted before ${formatInstant(start)}: `, cycles: cycles.slice(0, first), lying: all };
     // right after a cut-off the cycle that it ended may have taken what belongs to the next one
     const lying = all.slice(Math.max(0, first - 1));
-    const spans = upTo.slice(first).map((one, i): Span => {
-      const during = { from: ends[first + i - 1] ?? null, to: ends[first + i] ?? at };
-      return { of: one.id === cycle.id ? '' : `posted in ${one.id}: `, cycles: [one], lying, during };
+    const spans = cycles.slice(first).map((one): Span => {
+      return { of: one.cycle.id === cycle.id ? '' : `posted in ${one.cycle.id}: `, cycles: [one], lying };
     });
     return { old, spans };
   }
@@ -288,19 +289,29 @@ export class SourcesService {
   }
 
   /** What an operator set aside is left out. */
-  private async compare(
-    { source, asked, begins, few, ours, aside, proven }: Read,
-    currency: string,
-  ): Promise<Differing[]> {
+  private async compare({ source, parts, ours, aside, proven }: Read, currency: string): Promise<Differing[]> {
     const theirs = new Sums();
-    const add = (figures: readonly Figure[], factor = 1n): void => {
-      for (const figure of figures) theirs.add(figure, factor);
-    };
-    for (const period of few ? [asked] : this.days(asked, begins)) add(await this.during(source, period, currency));
-    for (const postings of chunks(aside)) add(await source.ask({ ...asked, postings }, currency), -1n);
+    for (const part of parts) {
+      const key = keyOf(source, currency, part.asked);
+      const known = proven === undefined ? undefined : this.told.get(key);
+      const said = known ?? (await this.ask(source, part, currency));
+      if (proven !== undefined) this.told.set(key, said);
+      for (const figure of said) theirs.add(figure);
+      for (const postings of chunks(aside))
+        for (const figure of await source.ask({ ...part.asked, postings }, currency)) theirs.add(figure, -1n);
+    }
     const found = ours.differences(theirs, source.counted);
     if (found.length === 0) proven?.();
+    // asked again at the next look
+    else if (proven !== undefined) for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
     return found;
+  }
+
+  private async ask(source: Source, { asked, begins, few }: Part, currency: string): Promise<Figure[]> {
+    const sums = new Sums();
+    for (const period of few ? [asked] : this.days(asked, begins))
+      for (const figure of await this.during(source, period, currency)) sums.add(figure);
+    return sums.figures();
   }
 
   /** What comes before the month of the cycle, which is little or nothing, and then each day. */
@@ -333,6 +344,10 @@ export class SourcesService {
   private async post<T>(url: string, which: object): Promise<T> {
     return (await this.client.post<T>(url, which)) ?? fail('unavailable');
   }
+}
+
+function keyOf({ name }: Source, currency: string, { from, to }: Period): string {
+  return `${name} ${currency} ${from?.getTime() ?? ''} ${to.getTime()}`;
 }
 
 function idsOf(cycles: readonly Cycle[]): string[] {

@@ -1,6 +1,7 @@
+import { largestRemainder } from '#libs/kernel';
 import { brandParty, OPERATOR, partyOf } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
-import { fundersText } from '../entries/posting-fact.js';
+import { givenBack } from '../entries/pricing.js';
 import { microToText } from '../statements/money.js';
 import type { Figure } from './sums.js';
 
@@ -17,6 +18,14 @@ export interface SpentPoints {
   readonly operatorFeeMicro: string;
   readonly feeOnOwn: boolean;
   readonly points: string;
+  /** Where several funders pay: equal movements, because the points of each are split by themselves. */
+  readonly each: {
+    /** Negative if they came back. */
+    readonly points: string;
+    readonly movements: string;
+    readonly captured: string | null;
+    readonly returned: string | null;
+  } | null;
 }
 
 /** Points at one price between two parties. */
@@ -28,30 +37,25 @@ export interface PricedPoints {
   readonly payee: Party;
   readonly asset: string;
   readonly priceMicro: bigint;
-  /** As on the line, `brand:aurora=7000,operator=3000`, where several share the cost; else null. */
-  readonly funders: string | null;
-  /** The number of lines, each of whole points. */
-  readonly lines: bigint;
   readonly points: bigint;
-  /** Points that all funders pay for, told with the first of them; 0 with others. Default: the points. */
-  readonly all?: bigint;
 }
 
 /** The sums that lines of a currency must have, given this spending, by the pricing rules. */
 export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
   const redeemer = brandParty(spent.redeemer);
-  const points = BigInt(spent.points);
-  const common = { issuer: partyOf(spent.issuer), redeemer, asset: spent.asset, lines: 1n };
+  const common = { issuer: partyOf(spent.issuer), redeemer, asset: spent.asset };
   const funders = spent.funders.split(',').map((funder) => {
     const at = funder.lastIndexOf(':');
-    return { party: partyOf(funder.slice(0, at)), shareBp: Number(funder.slice(at + 1)) };
+    return { payer: partyOf(funder.slice(0, at)), shareBp: BigInt(funder.slice(at + 1)) };
   });
-  const shared = funders.length > 1 ? fundersText(funders) : null;
-  return funders.flatMap(({ party: payer, shareBp }, i) => {
+  const shares = sharesOf(
+    spent,
+    funders.map(({ shareBp }) => shareBp),
+  );
+  return funders.flatMap(({ payer }, i) => {
     const priced: PricedPoints[] = [];
     const own = payer === redeemer;
-    const share = shared === null ? points : (points * BigInt(shareBp)) / 10_000n;
-    const of = { ...common, payer, funders: shared, points: share, all: i === 0 ? points : 0n };
+    const of = { ...common, payer, points: shares[i] ?? 0n };
     if (spent.currency === currency) {
       const priceMicro = own ? 0n : BigInt(spent.reimbursementMicro);
       priced.push({ ...of, kind: 'reimbursement', payee: redeemer, priceMicro });
@@ -64,11 +68,21 @@ export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
   });
 }
 
-/**
- * Figures keyed by all fields that distinguish them. Where several share the cost, whole points are split line by line: all that they pay for is
- * exact, and the share of each may be off by a point a line.
- */
-export function spendingFigures({
+/** The points that each funder pays for. */
+function sharesOf({ points, each }: SpentPoints, shareBp: readonly bigint[]): bigint[] {
+  if (each === null) return [BigInt(points)];
+  const one = BigInt(each.points);
+  const shares =
+    one > 0n
+      ? largestRemainder(one, shareBp)
+      : givenBack(-one, largestRemainder(BigInt(each.captured ?? 0), shareBp), BigInt(each.returned ?? 0)).map(
+          (part) => -part,
+        );
+  return shares.map((share) => share * BigInt(each.movements));
+}
+
+/** A figure keyed by all fields that distinguish it. */
+export function spendingFigure({
   kind,
   issuer,
   redeemer,
@@ -76,17 +90,11 @@ export function spendingFigures({
   payee,
   asset,
   priceMicro,
-  funders,
-  lines,
   points,
-  all = points,
-}: PricedPoints): Figure[] {
-  const of = `${kind} of points of ${issuer} at ${redeemer}`;
-  const paid = `${of}, ${payer} to ${payee}, ${asset} at ${microToText(priceMicro)}`;
-  if (funders === null) return [{ id: paid, count: points, amountMicro: points * priceMicro }];
-  const split = { of: `${of}, ${asset}, ${funders}`, lines };
-  const share = { id: `${paid}, funded by ${funders}`, count: points, amountMicro: points * priceMicro, split };
-  return kind === 'fee'
-    ? [share]
-    : [share, { id: `${of}, ${asset}, funded by ${funders}`, count: all, amountMicro: 0n }];
+}: PricedPoints): Figure {
+  return {
+    id: `${kind} of points of ${issuer} at ${redeemer}, ${payer} to ${payee}, ${asset} at ${microToText(priceMicro)}`,
+    count: points,
+    amountMicro: points * priceMicro,
+  };
 }

@@ -8,8 +8,6 @@ export interface Figure {
   readonly count: bigint;
   /** Millionths of a minor unit. */
   readonly amountMicro: bigint;
-  /** What it is a share of, and on how many lines, each of which may be off by one. */
-  readonly split?: { readonly of: string; readonly lines: bigint };
 }
 
 /** A fault, and how large it is: one that grows or shrinks is traffic. */
@@ -21,22 +19,22 @@ export interface Differing extends Fault {
 /** Sums of figures by their ids. */
 export class Sums {
   private readonly sums = new Map<string, Figure>();
-  /** Lines by what they are shares of. */
-  private readonly lines = new Map<string, bigint>();
 
   /** @param of before the ids of what differs */
   constructor(private readonly of = '') {}
 
   /** `factor` −1 takes away. */
-  add({ id, count, amountMicro, split }: Figure, factor = 1n): void {
+  add({ id, count, amountMicro }: Figure, factor = 1n): void {
     const known = this.sumOf(id);
-    if (split !== undefined) this.lines.set(split.of, this.linesOf(split.of) + split.lines);
     this.sums.set(id, {
       id,
-      split,
       count: known.count + factor * count,
       amountMicro: known.amountMicro + factor * amountMicro,
     });
+  }
+
+  figures(): Figure[] {
+    return [...this.sums.values()];
   }
 
   /** Where these sums of lines are not those of their source; `counted` says what both count. */
@@ -46,9 +44,6 @@ export class Sums {
       const [ours, theirs] = [this.sumOf(id), source.sumOf(id)];
       const [count, amountMicro] = [ours.count - theirs.count, ours.amountMicro - theirs.amountMicro];
       if (count === 0n && amountMicro === 0n) return [];
-      const split = (ours.split ?? theirs.split)?.of;
-      const slack = this.linesOf(split) + source.linesOf(split);
-      if (split !== undefined && count >= -slack && count <= slack) return [];
       const wrong = [
         ...(count === 0n ? [] : [`${counted} is ${ours.count}, should be ${theirs.count}`]),
         ...(amountMicro === 0n
@@ -57,10 +52,6 @@ export class Sums {
       ];
       return [{ kind: 'source', id: this.of + id, detail: wrong.join('; '), off: `${count} ${amountMicro}` }];
     });
-  }
-
-  private linesOf(split = ''): bigint {
-    return this.lines.get(split) ?? 0n;
   }
 
   private sumOf(id: string): Figure {

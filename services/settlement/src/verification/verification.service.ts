@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idFromUuid } from '#libs/kernel';
+import { DomainError, idFromUuid } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
@@ -14,8 +14,8 @@ import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
-import type { MatrixCell } from '../netting/netting.tables.js';
-import { brandParty } from '../parties/party.js';
+import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
+import { brandParty, isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { SourcesService } from '../sources/sources.service.js';
@@ -24,7 +24,7 @@ import { StatementFreezeService } from '../statements/statement-freeze.service.j
 import { microToText } from '../statements/money.js';
 import { counterpartiesOf, totalsDocument } from '../statements/statement.js';
 import type { ChainedStatement, FrozenStatement } from '../statements/statement.js';
-import { differences, rootOf } from './verification.js';
+import { differences, refuseFaults, refuseUncompared, rootOf } from './verification.js';
 import type { Fault, Row } from './verification.js';
 
 /** Result of verifying a cycle. */
@@ -36,7 +36,7 @@ export interface Verification {
 
 /** Result of a verification requested by the operator. */
 export interface CycleVerification extends Verification {
-  /** Whether its lines were compared with their sources: now, or at the freeze. False: a source did not answer, or is still sending. */
+  /** Whether it was compared with its sources. False: a service did not answer or is still sending, or an event waits. */
   readonly compared: boolean;
 }
 
@@ -62,10 +62,20 @@ export class VerificationService {
   async ofCycle(id: string): Promise<CycleVerification> {
     const cycle = await this.cycles.get(id);
     const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
-    // after the freeze the seal replaces the comparison
-    if (isSealed(cycle.status)) return { ...found, compared: true };
     const differences = await this.sources.differences(id);
-    return { ...found, faults: [...found.faults, ...(differences ?? [])], compared: differences !== null };
+    const entities = isSealed(cycle.status) ? await this.entities(id) : [];
+    const faults = [...found.faults, ...(differences ?? []), ...(entities ?? [])];
+    return { ...found, faults, compared: differences !== null && entities !== null };
+  }
+
+  /**
+   * Lets a confirmation go on where nothing is wrong.
+   * @throws DomainError `cycle_unproven`, naming the first faults, `cycle_not_settled` when not everything can be compared
+   */
+  async prove(id: string): Promise<void> {
+    const { faults, compared } = await this.ofCycle(id);
+    refuseFaults(faults);
+    if (!compared) refuseUncompared();
   }
 
   /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
@@ -166,6 +176,32 @@ export class VerificationService {
     ]);
   }
 
+  /** Groups that are not settled by the legal entities of their brands, which never change. Null: partners gave no answer. */
+  private async entities(cycle: string): Promise<Fault[] | null> {
+    const { groups } = await runAudit(this.dataSource, (tx) => this.netting.frozen(tx, cycle));
+    const parties = new Set(groups.flatMap(({ payer, payee }) => [payer, payee]));
+    const entities = new Map<Party, string | null>();
+    try {
+      for (const party of parties)
+        if (isBrand(party)) entities.set(party, (await this.netting.entityOf(partyName(party))) ?? null);
+    } catch (error) {
+      if (error instanceof DomainError) return null;
+      throw error;
+    }
+    const says = (payer: string | null, payee: string | null) => ({
+      payerEntity: payer ?? 'none',
+      payeeEntity: payee ?? 'none',
+    });
+    return differences(
+      'group',
+      groups.map((group) => ({ id: groupId(group), says: says(group.payerEntity, group.payeeEntity) })),
+      groups.map((group) => {
+        const [payer, payee] = [group.payer, group.payee].map((party) => entities.get(party) ?? null);
+        return { id: groupId(group), says: says(payer ?? null, payee ?? null) };
+      }),
+    );
+  }
+
   private async results(
     tx: EntityManager,
     cycle: Cycle,
@@ -177,11 +213,11 @@ export class VerificationService {
         'group',
         frozen.groups.map((group) => ({
           id: groupId(group),
-          says: { ...groupSays(group), rounded: group.amount.toString() },
+          says: { ...groupSays(group), rounded: group.amount.toString(), ...ratesOf(group) },
         })),
         derived.groups.map((group) => ({
           id: groupId(group),
-          says: { ...groupSays(group), rounded: roundGroup(group.amountMicro).toString() },
+          says: { ...groupSays(group), rounded: roundGroup(group.amountMicro).toString(), ...NO_RATES },
         })),
       ),
       ...differences('matrix', frozen.matrix.map(cellRow), derived.matrix.map(cellRow)),
@@ -214,6 +250,13 @@ function headerOf(cycle: Cycle, brand: string, told: ChainedStatement | undefine
 
 function groupId({ payer, payee, kind, asset, priceMicro }: PriceGroup): string {
   return [payer, payee, kind, asset ?? '-', microToText(priceMicro)].join(' ');
+}
+
+/** Nothing is converted and nothing taxed. */
+const NO_RATES = { fxRate: '1', taxBp: '0' };
+
+function ratesOf({ fxRate, taxBp }: FrozenGroup): typeof NO_RATES {
+  return { fxRate: Number(fxRate).toString(), taxBp: taxBp.toString() };
 }
 
 function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {

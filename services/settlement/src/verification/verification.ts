@@ -74,6 +74,14 @@ export function refuseFaults(faults: readonly Difference[]): void {
   });
 }
 
+/** @throws DomainError `cycle_not_settled` */
+export function refuseUncompared(): never {
+  return fail('cycle_not_settled', {
+    detail:
+      'The ledger, referrals or partners does not answer or is still sending, or an event of theirs waits for the operator.',
+  });
+}
+
 /** `sha256:…` over rows in their order. */
 export function rootOf(rows: readonly unknown[]): string {
   const hash = createHash('sha256');
