@@ -342,7 +342,7 @@ describe('the service itself', () => {
     const stolen = { ...env, INTERNAL_SIGNING_KEY: tokens.env('partners')['INTERNAL_SIGNING_KEY'] ?? '' };
     await expect(startService(echo, stolen)).rejects.toThrow('partners.1, which is not a key of echo');
     const early = { ...env, INTERNAL_SIGNING_KEY: JSON.stringify(drawInternalKey('echo', 2)) };
-    await expect(startService(echo, early)).rejects.toThrow('echo.2 is not among INTERNAL_JWKS');
+    await expect(startService(echo, early)).rejects.toThrow('echo.2 is not in INTERNAL_JWKS');
   });
 
   it('reports on its events and its books', async () => {

@@ -44,6 +44,8 @@ export interface Neighbours {
   postings: Map<string, PostingRecorded>;
   /** The last segment of the path that gets no answer. */
   silent: string;
+  /** Questions about points spent that the ledger refuses. */
+  refuses: (question: SpentQuestion) => boolean;
   /** Called after referrals has answered about its postings. */
   answered: () => Promise<void>;
   /** Commissions and conversions that referrals posted. */
@@ -218,8 +220,10 @@ function answering(said: Neighbours): (asked: Asked) => unknown {
         const issuers = Object.entries(said.outstanding).map(([brand, points]) => ({ brand, points: `${points}` }));
         return { asOf: '2026-03-31T00:00:00Z', issuers };
       }
-      case 'spent':
-        return { spent: spentOf(said.postings, JSON.parse(body) as SpentQuestion) };
+      case 'spent': {
+        const question = JSON.parse(body) as SpentQuestion;
+        return said.refuses(question) ? undefined : { spent: spentOf(said.postings, question) };
+      }
       case 'posted': {
         const posted = postedOf(said, JSON.parse(body) as SpentQuestion);
         await said.answered();
@@ -240,6 +244,7 @@ const NOTHING = {
   moving: false,
   orders: 0,
   silent: '',
+  refuses: () => false,
   outstanding: {},
   owed: {},
   consented: [],

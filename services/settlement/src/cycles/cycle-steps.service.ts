@@ -13,7 +13,6 @@ import { partyName } from '../parties/party.js';
 import { positionsOf } from '../positions/position.js';
 import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
-import { SourcesService } from '../sources/sources.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
 import { refuseFaults } from '../verification/verification.js';
@@ -44,7 +43,6 @@ export class CycleStepsService {
     private readonly freezes: FreezeService,
     private readonly progress: FreezesRepository,
     private readonly verification: VerificationService,
-    private readonly sources: SourcesService,
     private readonly directory: BrandDirectory,
   ) {}
 
@@ -58,14 +56,17 @@ export class CycleStepsService {
     if (step === 'freeze' && arrived === 'cut_off') {
       await this.settled.wait();
       // while the cycle still accepts lines that may be missing
-      await this.sources.prove(id);
+      await this.verification.proveSources(id);
     }
     // reads the whole cycle, so it runs before the transaction that relays wait for
-    if (step === 'confirm' && arrived === 'frozen') await this.verification.prove(id);
+    const needsProof = step === 'confirm' ? arrived === 'frozen' : step === 'close' && arrived === 'confirmed';
+    const proven = needsProof ? await this.verification.prove(id) : null;
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
     // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
-      await runInTransaction(this.dataSource, { brand: '*' }, (own) => this.make(own, id, step, arrived, caller, key));
+      await runInTransaction(this.dataSource, { brand: '*' }, (own) =>
+        this.make(own, id, { step, arrived, proven }, caller, key),
+      );
       const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
       return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };
     });
@@ -80,8 +81,7 @@ export class CycleStepsService {
   private async make(
     tx: EntityManager,
     id: string,
-    step: CycleStep,
-    arrived: CycleStatus,
+    { step, arrived, proven }: { step: CycleStep; arrived: CycleStatus; proven: string | null },
     caller: string,
     key: string | undefined,
   ): Promise<void> {
@@ -100,12 +100,20 @@ export class CycleStepsService {
         await this.freezes.begin(tx, cycle);
         break;
       case 'confirm':
+        await this.refuseChanged(tx, cycle, proven);
         await this.confirm(tx, cycle);
         break;
       case 'close':
+        await this.refuseChanged(tx, cycle, proven);
         await this.cycles.advance(tx, cycle, step, await this.positions.ofCycle(tx, id));
     }
     await this.cycles.sign(tx, id, step, caller, key, now);
+  }
+
+  /** Only what was proven when the call arrived goes on. */
+  private async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string | null): Promise<void> {
+    if (proven === null) fail('cycle_state');
+    else await this.verification.refuseChanged(tx, cycle, proven);
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {

@@ -126,6 +126,12 @@ export class CyclesService {
     return cycle;
   }
 
+  /** A sealed cycle that does not have as many lines as its freeze found. */
+  async countFault(tx: EntityManager, id: string): Promise<CycleFault | null> {
+    const [is, should] = await this.cycles.lineCounts(tx, id);
+    return is === should ? null : { kind: 'cycle', id, detail: `lines is ${is}, should be ${should}` };
+  }
+
   /** A cut-off before lines that are there would leave them in the wrong cycle. */
   private async refuseAhead(tx: EntityManager, { id }: Cycle): Promise<void> {
     const now = this.clock.now();

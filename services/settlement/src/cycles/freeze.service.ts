@@ -12,7 +12,6 @@ import { positionsOf } from '../positions/position.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { refuseFaults } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
-import { SourcesService } from '../sources/sources.service.js';
 import type { Cycle } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
@@ -37,7 +36,6 @@ export class FreezeService {
     private readonly netting: NettingService,
     private readonly statements: StatementFreezeService,
     private readonly verification: VerificationService,
-    private readonly sources: SourcesService,
     private readonly directory: BrandDirectory,
   ) {}
 
@@ -73,7 +71,7 @@ export class FreezeService {
   /** Runs one step. Returns whether the freeze is done. */
   async step(cycle: string): Promise<boolean> {
     // a second time, now that no line can arrive and all digests are taken; outside the step, because it calls other services
-    if ((await this.stage(cycle)) === 'sums') await this.sources.prove(cycle);
+    if ((await this.stage(cycle)) === 'sums') await this.verification.proveSources(cycle);
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(`select set_config('statement_timeout', $1, true)`, [`${STEP_MS}`]);
       await this.freezes.hold(tx, cycle);

@@ -197,7 +197,6 @@ export class SourcesService {
   ): Promise<{ reads: Read[]; faults: Differing[] } | null> {
     const moving = this.movingOf(cycle, at);
     const { old, spans } = this.spansOf(cycle, all, at);
-    const unsealed = all.filter(({ status }) => !isSealed(status));
     const reads: Read[] = [];
     for (const source of this.sources) {
       if (await this.repository.waits(tx, source.consumers)) return null;
@@ -216,8 +215,9 @@ export class SourcesService {
       };
       if (old !== null) {
         const during = { from: null, to: old.cycles.at(-1)?.during.to ?? at };
-        // lines of frozen cycles do not change, so the others say whether there is anything new
-        const late = await source.lines(tx, { cycles: idsOf(unsealed), during, moving });
+        // lines in cycles of their own time do not change, so the others say whether there is anything new
+        const later = all.filter(({ status }, i) => i >= old.cycles.length || !isSealed(status));
+        const late = await source.lines(tx, { cycles: idsOf(later), during, moving });
         const what = JSON.stringify([late.map(figureText), aside]);
         const of = keyOf(source, cycle.currency, during);
         const known = this.proven.get(of);
@@ -227,7 +227,13 @@ export class SourcesService {
       for (const span of spans) reads.push(await readSpan(span));
     }
     const faults: Differing[] = [];
-    for (const one of new Set([...unsealed, cycle])) faults.push(...(await this.filedWrongly(tx, one, all)));
+    // whoever asks about older times reads all cycles anyway
+    const asked = reads.some(({ proven }) => proven !== undefined) ? all : spans.flatMap(({ lying }) => lying);
+    for (const one of all.filter((known) => asked.includes(known) || !isSealed(known.status))) {
+      faults.push(...(await this.filedWrongly(tx, one, all)));
+      const changed = isSealed(one.status) ? await this.cycles.countFault(tx, one.id) : null;
+      if (changed !== null) faults.push({ ...changed, off: changed.detail });
+    }
     if (!isSealed(cycle.status))
       for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
     return { reads, faults };

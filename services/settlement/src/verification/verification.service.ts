@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { DomainError, idFromUuid } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
-import { isSealed } from '../cycles/cycle.js';
+import { isConfirmed, isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { totalKey } from '../days/day-total.js';
@@ -63,19 +63,39 @@ export class VerificationService {
     const cycle = await this.cycles.get(id);
     const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
     const differences = await this.sources.differences(id);
-    const entities = isSealed(cycle.status) ? await this.entities(id) : [];
+    const entities = await this.entities(cycle);
     const faults = [...found.faults, ...(differences ?? []), ...(entities ?? [])];
     return { ...found, faults, compared: differences !== null && entities !== null };
   }
 
   /**
-   * Lets a confirmation go on where nothing is wrong.
+   * Lets a confirmation or a close go on where nothing is wrong. Returns the digest of the results that were proven.
    * @throws DomainError `cycle_unproven`, naming the first faults, `cycle_not_settled` when not everything can be compared
    */
-  async prove(id: string): Promise<void> {
+  async prove(id: string): Promise<string> {
+    const proven = await runAudit(this.dataSource, (tx) => this.resultsRoot(tx, id));
     const { faults, compared } = await this.ofCycle(id);
     refuseFaults(faults);
     if (!compared) refuseUncompared();
+    return proven;
+  }
+
+  /**
+   * Lets a freeze go on where the sources agree on lines and entities.
+   * @throws DomainError `cycle_unproven`, `cycle_not_settled`
+   */
+  async proveSources(id: string): Promise<void> {
+    await this.sources.prove(id);
+    const faults = await this.entities(await this.cycles.get(id));
+    if (faults === null) refuseUncompared();
+    else refuseFaults(faults);
+  }
+
+  /** Refuses results that are not those that were proven, and positions that do not follow from the lines. */
+  async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string): Promise<void> {
+    if ((await this.resultsRoot(tx, cycle.id)) !== proven)
+      refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
+    if (isConfirmed(cycle.status)) refuseFaults(await this.confirmed(tx, cycle));
   }
 
   /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
@@ -177,8 +197,8 @@ export class VerificationService {
   }
 
   /** Groups that are not settled by the legal entities of their brands, which never change. Null: partners gave no answer. */
-  private async entities(cycle: string): Promise<Fault[] | null> {
-    const { groups } = await runAudit(this.dataSource, (tx) => this.netting.frozen(tx, cycle));
+  private async entities(cycle: Cycle): Promise<Fault[] | null> {
+    const { groups } = await runAudit(this.dataSource, (tx) => this.netting.result(tx, cycle));
     const parties = new Set(groups.flatMap(({ payer, payee }) => [payer, payee]));
     const entities = new Map<Party, string | null>();
     try {
