@@ -105,6 +105,7 @@ export const FIELDS: string[] = [
   'entries.data[].id',
   'entries.data[].occurredAt',
   'entries.data[].order.externalId',
+  'entries.data[].pending',
   'entries.data[].points',
   'entries.data[].postedAt',
   'entries.data[].reason',

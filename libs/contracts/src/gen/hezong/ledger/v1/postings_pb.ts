@@ -43,7 +43,8 @@ export type PostingRecorded = Message<"hezong.ledger.v1.PostingRecorded"> & {
   walletVersion: bigint;
 
   /**
-   * The brand that acted: the issuer of an accrual, the redeemer of a capture. Empty for the operator's own acts.
+   * The brand that acted: the issuer of an accrual, the redeemer of a capture. Of a release or an expiry, the brand that
+   * earned the points, also of a bonus that the operator issued. `operator` for the operator's own acts.
    *
    * @generated from field: string brand = 5;
    */
