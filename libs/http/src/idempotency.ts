@@ -81,7 +81,7 @@ interface RecordKey {
 
 /**
  * Runs the work once per key. The record is written in the work's own transaction, so neither exists without the other.
- * A repeat gets the first status and body. A refusal (a DomainError that is not retryable) is recorded too, after the work was
+ * A repeat gets the first status and body, also under a new transport key, which then stands for this content. A refusal (a DomainError that is not retryable) is recorded too, after the work was
  * rolled back.
  * @throws DomainError `idempotency_conflict` for the same key with other content, `idempotency_in_progress` while the first call runs
  */
@@ -94,9 +94,13 @@ export async function idempotent<T>(
   const hash = requestHash([call.route, call.body]);
   return runInTransaction(dataSource, { brand: call.brand }, async (tx) => {
     for (const key of keys) await lock(tx, call.brand, key);
-    for (const key of keys) {
-      const first = await find(tx, call.brand, key, hash);
-      if (first !== null) return new Reply(first.status, first.body as T | Problem, true);
+    const known: (Outcome | null)[] = [];
+    for (const key of keys) known.push(await find(tx, call.brand, key, hash));
+    const first = known.find((outcome) => outcome !== null);
+    if (first) {
+      const unbound = keys.filter((key, i) => known[i] === null && key.kind === 'transport');
+      await record(tx, call.brand, unbound, hash, first);
+      return new Reply(first.status, first.body as T | Problem, true);
     }
     if (keys.length === 0) return replyOf(await work(tx));
     await tx.query('savepoint idempotent_work');

@@ -96,6 +96,17 @@ it('recognises a call by its business key even under a new transport key', async
   await idempotent(dataSource, first, effect('business'));
   const again = await idempotent(dataSource, { ...first, key: 'another' }, effect('business'));
   expect(again.replayed).toBe(true);
+  // both transport keys now stand for this content
+  for (const key of [first.key, 'another']) {
+    const other = { ...first, key, businessKey: 'A-9', body: { a: 2 } };
+    expect(await codeOf(idempotent(dataSource, other, effect('business')))).toBe('idempotency_conflict');
+  }
+  // nor is the first answer repeated under a key of other content
+  const taken = call({ body: { a: 3 } });
+  await idempotent(dataSource, taken, effect('taken'));
+  expect(await codeOf(idempotent(dataSource, { ...first, key: taken.key }, effect('business')))).toBe(
+    'idempotency_conflict',
+  );
   expect(await effects('business')).toBe(1);
 });
 

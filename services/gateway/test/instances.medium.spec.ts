@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { gatewayBefore } from './upstreams.js';
 import type { Behind } from './upstreams.js';
@@ -12,16 +13,22 @@ let behind: Behind;
 let first: Server;
 let second: Server;
 const taken: Record<'first' | 'second', string[]> = { first: [], second: [] };
+/** What the first instance does when it goes on; null while it is not frozen. */
+let held: (() => void)[] | null = null;
 
 async function instance(name: 'first' | 'second'): Promise<Server> {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
     request.on('error', () => undefined);
-    request.on('end', () => {
-      taken[name].push(body);
+    const answer = (): void => {
+      if (request.method !== 'HEAD') taken[name].push(body);
       if (request.url === '/v1/orders/broken') request.socket.destroy();
       else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ by: name }));
+    };
+    request.on('end', () => {
+      if (name === 'first' && held !== null) held.push(answer);
+      else answer();
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -60,6 +67,43 @@ it('never sends twice what an instance may have done', async () => {
   const response = await post('/v1/orders/broken', '{}');
   expect(await response.json()).toMatchObject({ code: 'outcome_unknown' });
   expect(taken.first.length + taken.second.length).toBe(1);
+});
+
+it('avoids an instance that accepts calls and answers none, until it answers again', async () => {
+  const begun = performance.now();
+  const send = async (n: number) => {
+    const at = performance.now() - begun;
+    const method = n % 3 === 0 ? 'GET' : 'POST';
+    const response = await (method === 'GET'
+      ? fetch(`${behind.gateway.url}/v1/orders/${n}`)
+      : post('/v1/orders', `${n}`));
+    const { by } = (await response.json()) as { by: string };
+    return { n, method, at, answered: performance.now() - begun, by };
+  };
+  const sent: ReturnType<typeof send>[] = [];
+  const until = async (ms: number): Promise<void> => {
+    for (; performance.now() - begun < ms; await setTimeout(5)) {
+      while (sent.length < ((performance.now() - begun) * 30) / 1000) sent.push(send(sent.length));
+    }
+  };
+  held = [];
+  await until(4_000);
+  const thawed = performance.now() - begun;
+  for (const answer of held.splice(0)) answer();
+  held = null;
+  await until(5_500);
+  const calls = await Promise.all(sent);
+
+  const late = calls.filter(({ at }) => at >= 2_000 && at < thawed);
+  expect(late.filter(({ at, answered }) => answered - at < 500).length / late.length).toBeGreaterThanOrEqual(0.95);
+  // a read does not wait for the frozen instance, and few writes do
+  const waited = calls.filter(({ at, answered }) => at < 2_000 && answered > thawed);
+  expect(waited.filter(({ method }) => method === 'GET')).toHaveLength(0);
+  expect(waited.length).toBeLessThan(10);
+  expect(calls.filter(({ at, by }) => at > thawed && by === 'first').length).toBeGreaterThan(10);
+  // a write that the frozen instance may have done was sent nowhere else
+  const writes = [...taken.first, ...taken.second].filter((body) => body !== '').map(Number);
+  expect(writes.sort((a, b) => a - b)).toEqual(calls.map(({ n }) => n).filter((n) => n % 3 !== 0));
 });
 
 it('sends an operator’s act to an instance that can be reached', async () => {

@@ -245,7 +245,8 @@ describe('a client with a key', () => {
   beforeAll(async () => {
     const pair = await generateKeyPair('ES256', { extractable: true });
     privateKey = pair.privateKey;
-    const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'pos-1' }] };
+    // members that are not a key's own, such as this one, are dropped
+    const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'pos-1', note: '\ud800' }] };
     client = await newClient({ name: 'pos', jwks });
   });
 
@@ -373,7 +374,9 @@ describe('the operator', () => {
     const path = '/v1/operator/brands/aurora/clients';
     expect(await api('POST', '/v1/operator/brands/nobody/clients', { name: 'x' })).toMatchObject({ status: 404 });
     expect((await api('GET', '/v1/operator/brands/nobody/clients')).status).toBe(404);
-    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const key = await exportJWK(publicKey);
+    const keyed = (members: object): object => ({ name: 'x', jwks: { keys: [{ ...key, ...members }] } });
     for (const [body, pointer, code] of [
       [{ name: 'x', scopes: ['operator'] }, '/scopes/0', 'not_allowed'],
       [{ name: 'x', scopes: 'orders:read' }, '/scopes', 'not_an_array'],
@@ -385,6 +388,10 @@ describe('the operator', () => {
       [{ name: 'x', jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }] } }, '/jwks/keys/0', 'malformed'],
       [{ name: 'x', jwks: { keys: [{ kty: 'constructor', alg: 'ES256' }] } }, '/jwks/keys/0', 'not_allowed'],
       [{ name: 'x', jwks: { keys: [await exportJWK(privateKey)] } }, '/jwks/keys/0', 'private_key'],
+      [keyed({ kid: '\ud800' }), '/jwks/keys/0/kid', 'control_character'],
+      [keyed({ kid: 'a\0' }), '/jwks/keys/0/kid', 'control_character'],
+      [keyed({ x: `${key.x}\udc00` }), '/jwks/keys/0/x', 'control_character'],
+      [keyed({ kid: 1 }), '/jwks/keys/0/kid', 'not_a_string'],
     ] as const) {
       expect(await api('POST', path, body)).toMatchObject({ status: 422, json: { errors: [{ pointer, code }] } });
     }

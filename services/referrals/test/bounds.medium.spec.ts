@@ -115,6 +115,12 @@ it('requires two people to turn money into points: for the price, and for more t
   expect((await under.asOperator('GET', path)).body.data).toHaveLength(1);
   const modest = { ...share, contributorBp: 1_000, contributorFloorBp: 1_000, validFrom: '2028-01-01T00:00:00Z' };
   expect(await alone(under.asOperator('POST', path, modest))).toEqual([201, undefined]);
+  // the same terms again are the same version; other terms from the same instant are none
+  const spelled = { ...modest, validFrom: '2028-01-01T08:00:00+08:00', maxDepth: 1 };
+  const [again, listed] = [await under.asOperator('POST', path, spelled), await under.asOperator('GET', path)];
+  expect(again).toMatchObject({ status: 201, body: listed.body.data[1] });
+  expect(listed.body.data).toHaveLength(2);
+  expect(await alone(under.asOperator('POST', path, { ...modest, returnDays: 15 }))).toEqual([409, 'rule_conflict']);
 
   const [member, buyer] = [await under.member(['birch']), await under.member(['crest', 'birch'])];
   const offer = {

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ErrorCode } from '#libs/kernel';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { callerHeaders } from './headers.http.js';
+import type { InstanceCall } from './instances.http.js';
 import type { SlowReaders } from './slow-readers.js';
 
 /** Methods that have no side effects: losing their answer is not an unknown outcome. */
@@ -22,6 +23,8 @@ export interface Watch {
   readonly caller: string;
   readonly deadlines: Deadlines;
   readonly slow: SlowReaders;
+  /** Called when no answer is expected soon: the call no longer takes the place of others. */
+  readonly yielded: () => void;
   /** Called once, when the call has left the service. */
   readonly left: () => void;
 }
@@ -30,7 +33,7 @@ export interface Watch {
  * One proxied call: streams the upstream's answer to the caller. A failure before the request was put on the wire is `unavailable`.
  * A later failure may have had its effect, so it is `outcome_unknown`, never a plain failure.
  */
-export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
+export class ProxyCallHttp implements InstanceCall, Expiring {
   private controller: Controller | undefined;
   private settled = false;
   private hasLeft = false;
@@ -41,8 +44,8 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
     private readonly watch: Watch,
     private readonly extraHeaders: readonly string[],
     private readonly refuse: (code: ErrorCode) => void,
-    /** Called if nothing was put on the wire; returns whether another instance has taken the call. */
-    private readonly elsewhere: () => boolean = () => false,
+    /** Called if nothing was put on the wire, or for a read; returns whether another instance has taken the call. */
+    private readonly elsewhere: () => boolean,
   ) {
     watch.deadlines.add(this);
   }
@@ -101,6 +104,19 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
       this.lose();
     }
     this.leave();
+  }
+
+  /** A read, and a write that is not on the wire, goes to another instance; any other call waits on, and takes no one's place. */
+  onSilence(): boolean {
+    const { controller, request, response } = this;
+    const mayMove = controller === undefined || SAFE.has(request.method ?? '');
+    if (mayMove && this.isWanted && !response.headersSent) {
+      this.controller = undefined;
+      if (this.elsewhere()) return true;
+      this.controller = controller;
+    }
+    this.watch.yielded();
+    return false;
   }
 
   expire(): void {

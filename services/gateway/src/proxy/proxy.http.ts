@@ -11,12 +11,13 @@ import type { BodyRoom } from './body-room.js';
 import { withBody } from './body.http.js';
 import type { Deadlines } from './deadlines.js';
 import { upstreamHeaders } from './headers.http.js';
+import type { Instance } from './instances.http.js';
 import { ProxyCallHttp } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES, UNPROVEN_BODY_LIMIT } from './routes.js';
 import type { ProxyRoute } from './routes.js';
 import type { TrustedProxiesHttp } from './trusted-proxies.http.js';
-import type { Instance, UpstreamPoolsHttp } from './upstream-pools.http.js';
+import type { UpstreamPoolsHttp } from './upstream-pools.http.js';
 
 export interface ProxyParts {
   readonly pools: UpstreamPoolsHttp;
@@ -104,12 +105,18 @@ function forward(
   };
   const tried: Instance[] = [];
   let startedAt = 0;
+  let hasTurn = false;
+  const giveBack = (since: number | null): void => {
+    if (hasTurn) instances.turns.done(caller, since);
+    hasTurn = false;
+  };
   /** Sends the call to an instance that has not been tried; returns false if there is none left. */
   const dispatch = (): boolean => {
     const instance = instances.next(tried);
     if (instance === null) return false;
     tried.push(instance);
-    instance.pool.dispatch(options, call);
+    startedAt = monotonicMs();
+    instance.send(options, call);
     return true;
   };
   const call = new ProxyCallHttp(
@@ -119,9 +126,10 @@ function forward(
       caller,
       deadlines: parts.deadlines,
       slow: instances.slow,
+      yielded: () => giveBack(null),
       left: () => {
         release();
-        instances.turns.done(caller, startedAt);
+        giveBack(startedAt);
       },
     },
     headers,
@@ -133,8 +141,9 @@ function forward(
     },
   );
   instances.turns.take(caller, () => {
-    startedAt = monotonicMs();
+    hasTurn = true;
     if (call.isWanted && dispatch()) return true;
+    hasTurn = false;
     release();
     return false;
   });

@@ -49,7 +49,7 @@ export class Turns {
    * @param now monotonic time, ms
    */
   constructor(
-    private readonly most: number,
+    public most: number,
     private readonly now: () => number,
   ) {}
 
@@ -64,11 +64,14 @@ export class Turns {
     this.next(caller, calls);
   }
 
-  /** Call once for each started call, when it has left the service. */
-  done(caller: string, startedAt: number): void {
+  /**
+   * Call once for each started call, when it has left the service.
+   * @param startedAt null if the time it took says nothing about the service's load
+   */
+  done(caller: string, startedAt: number | null): void {
     const calls = this.callers.get(caller);
     if (calls === undefined) return;
-    this.learn(calls, startedAt);
+    if (startedAt !== null) this.learn(calls, startedAt);
     this.running -= 1;
     this.wanted -= 1;
     calls.running -= 1;

@@ -9,6 +9,10 @@ const ALGORITHMS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['OKP', ['EdDSA']],
 ]);
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+/** What is kept of a key; other members are dropped. */
+const MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'use', 'alg'];
+/** PostgreSQL stores no JSON with lone surrogates or NUL. */
+const UNSAFE = /[\p{Cc}\p{Cs}]/u;
 const MOST_KEYS = 5;
 
 /**
@@ -29,13 +33,19 @@ async function checkedKey(key: unknown, pointer: string): Promise<Record<string,
   if (typeof key !== 'object' || key === null || Array.isArray(key)) {
     return refuse(pointer, 'malformed', 'A JSON Web Key is needed.');
   }
-  const jwk = key as Record<string, unknown>;
-  if (PRIVATE_MEMBERS.some((member) => member in jwk)) {
+  if (PRIVATE_MEMBERS.some((member) => member in key)) {
     return refuse(
       pointer,
       'private_key',
       'This is a private key. Send public keys only, and never use this one again.',
     );
+  }
+  const jwk = Object.fromEntries(Object.entries(key).filter(([member]) => MEMBERS.includes(member)));
+  for (const [member, value] of Object.entries(jwk)) {
+    if (typeof value !== 'string') return refuse(`${pointer}/${member}`, 'not_a_string', 'Must be a string.');
+    if (UNSAFE.test(value)) {
+      return refuse(`${pointer}/${member}`, 'control_character', 'Must not contain control characters.');
+    }
   }
   const algorithms = ALGORITHMS.get(jwk['kty']) ?? [];
   const algorithm = jwk['alg'] === undefined ? algorithms[0] : algorithms.find((known) => known === jwk['alg']);

@@ -9,6 +9,12 @@ export class ProgrammesRepository {
     return tx.find(PROGRAMMES, { order: { validFrom: 'asc' } });
   }
 
+  /** The version from exactly that instant. */
+  from(tx: EntityManager, validFrom: Date): Promise<Programme> {
+    return tx.findOneByOrFail(PROGRAMMES, { validFrom });
+  }
+
+  /** Adds a version; null if there is one from that instant. */
   async add(tx: EntityManager, programme: NewProgramme): Promise<Programme | null> {
     const [added] = await PROGRAMMES.insert(tx, [programme], 'on conflict (valid_from) do nothing returning *');
     return added === undefined ? null : PROGRAMMES.fromRow(added);

@@ -3,9 +3,10 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve, KeyedCall, Outcome, Reply } from '#libs/http';
-import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE } from '#libs/kernel';
+import { AllianceClock, canonicalJson, Decimal, fail, formatInstant, MICRO_SCALE } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Programme } from './programmes.tables.js';
+import type { ProgrammeTerms } from './programme.js';
 import { programmeTermsFrom } from './programmes.dto.js';
 import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
@@ -34,18 +35,21 @@ export class ProgrammesService {
   }
 
   /**
-   * Adds a version.
-   * @throws DomainError `second_person_needed` for a version with a conversion price, or with more than a tenth for contributors
+   * Adds a version. Equal terms from the same instant get the first answer again.
+   * @throws DomainError `rule_conflict` for other terms from the same instant, `second_person_needed` for a version with a conversion price, or with more than a tenth for contributors
    */
-  add(call: KeyedCall, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
+  async add(call: KeyedCall, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
     const terms = programmeTermsFrom(body);
+    let same = false;
     const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<ProgrammeView>> => {
-      const added = await this.repository.add(tx, {
-        ...terms,
-        createdBy: call.caller,
-        createdAt: this.clock.now(),
-      });
-      const document = programmeDocument(added ?? fail('rule_conflict'));
+      const wanted = { ...terms, createdBy: call.caller, createdAt: this.clock.now() };
+      const added = await this.repository.add(tx, wanted);
+      if (added === null) {
+        const first = await this.repository.from(tx, terms.validFrom);
+        same = canonicalJson(termsOf(first)) === canonicalJson(termsOf(wanted));
+        return same ? { status: 201, body: programmeDocument(first) } : fail('rule_conflict');
+      }
+      const document = programmeDocument(added);
       const most = Math.max(terms.contributorBp, terms.contributorFloorBp);
       if (terms.conversionPriceMicro !== null || most > CONTRIBUTOR_BP_ALONE) {
         const { conversionPriceMicro: _, validFrom, ...told } = terms;
@@ -55,14 +59,21 @@ export class ProgrammesService {
       return { status: 201, body: document };
     };
     const operation = { ...call, route: 'programmes.add', body };
-    return this.approvals.guarded((approve) => idempotent(this.dataSource, operation, (tx) => set(tx, approve)));
+    const outcome = await this.approvals.guarded((approve) =>
+      idempotent(this.dataSource, operation, (tx) => set(tx, approve)),
+    );
+    return outcome.orRepeated(same);
   }
 }
 
 function programmeDocument(programme: Programme): ProgrammeView {
+  const { version, createdBy } = programme;
+  return { version, ...termsOf(programme), createdBy };
+}
+
+function termsOf(programme: ProgrammeTerms): Omit<ProgrammeView, 'version' | 'createdBy'> {
   const price = programme.conversionPriceMicro;
   return {
-    version: programme.version,
     contributorBp: programme.contributorBp,
     contributorFloorBp: programme.contributorFloorBp,
     maxDepth: programme.maxDepth,
@@ -71,6 +82,5 @@ function programmeDocument(programme: Programme): ProgrammeView {
     returnDays: programme.returnDays,
     conversionPrice: price === null ? null : Decimal.fromScaled(price, MICRO_SCALE).toString(),
     validFrom: formatInstant(programme.validFrom),
-    createdBy: programme.createdBy,
   };
 }
