@@ -455,13 +455,14 @@ describe('of events that were set aside', () => {
     );
   });
 
-  it('asks about none that could not be decoded', async () => {
+  it('asks about none whose id or key is of no posting', async () => {
     await admin.query(row.replace(`'m1', 'e5'`, `'', 'hezong.ledger.postings.v1/0/17'`));
     await admin.query(
       `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
     );
     expect((await setAside('777', 'hezong.ledger.postings.v1/0/17')).status).toBe(200);
-    under.neighbours.refuses = ({ postings }) => postings?.some(({ postingId }) => postingId.includes('/')) === true;
+    under.neighbours.refuses = ({ postings }) =>
+      postings?.some(({ postingId }) => !/^[0-9a-f-]{36}$/.test(postingId)) === true;
     expect(await verification()).toMatchObject({ ok: true, compared: true });
     under.neighbours.refuses = () => false;
   });

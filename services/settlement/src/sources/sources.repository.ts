@@ -134,15 +134,11 @@ export class SourcesRepository {
          from parked_record r where consumer_group = any($1) and kind = 'set_aside' order by r.id`,
       [consumers],
     );
-    return (
-      rows
-        .filter(({ event_id: eventId, reason, decided }) =>
-          decided.includes(namedHash(canonicalJson({ query: {}, body: { eventId, reason } }))),
-        )
-        // a record that could not be decoded names no posting
-        .filter(({ key, event_id }) => !event_id.includes('/') && key !== '')
-        .map(({ key, event_id }) => ({ walletId: key, postingId: event_id }))
-    );
+    return rows
+      .filter(({ event_id: eventId, reason, decided }) =>
+        decided.includes(namedHash(canonicalJson({ query: {}, body: { eventId, reason } }))),
+      )
+      .map(({ key, event_id }) => ({ walletId: key, postingId: event_id }));
   }
 
   /** Lines of a cycle that were not posted in this time, or are of another currency. */

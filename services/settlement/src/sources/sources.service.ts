@@ -39,6 +39,8 @@ const COMMIT_MS = 5_000;
 /** How long a comparison waits for what was committed before it. */
 const PATIENCE_MS = 5_000;
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** A question that takes longer is asked in halves, down to an hour. */
 const SLOW_MS = 1_500;
 const HOUR_MS = 3_600_000;
@@ -119,7 +121,11 @@ export class SourcesService {
         counted: 'points',
         consumers: ['settlement.ledger'],
         lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
-        ask: async (which, currency) => {
+        ask: async ({ postings, ...times }, currency) => {
+          // an event set aside may have any key and id, and then it is of no posting
+          const named = postings?.filter(({ walletId, postingId }) => UUID.test(walletId) && UUID.test(postingId));
+          if (named?.length === 0) return [];
+          const which = named === undefined ? times : { ...times, postings: named };
           const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
           return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
         },
