@@ -5234,7 +5234,7 @@ export type OperatorCyclesCloseErrors = {
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is not in the required state.
+     * `cycle_state`: The cycle is not in the required state. `cycle_not_settled`: Events of the cycle are still being processed. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**
@@ -5272,7 +5272,7 @@ export type OperatorCyclesConfirmErrors = {
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is not in the required state. `cycle_unproven`: The books of the cycle do not agree.
+     * `cycle_state`: The cycle is not in the required state. `cycle_not_settled`: Events of the cycle are still being processed. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**

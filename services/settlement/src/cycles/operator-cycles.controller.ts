@@ -89,7 +89,7 @@ export class OperatorCyclesController {
     summary: 'Confirm the cycle: its net positions become binding',
     description: 'Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.',
   })
-  @ApiProblems('not_found', 'cycle_state', 'cycle_unproven')
+  @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled', 'cycle_unproven')
   confirm(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
     return this.steps.step(cycle, 'confirm', call.caller, call.key);
   }
@@ -98,7 +98,7 @@ export class OperatorCyclesController {
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT, { example: EXAMPLE })
   @ApiOperation({ summary: 'Close the cycle for good' })
-  @ApiProblems('not_found', 'cycle_state')
+  @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled', 'cycle_unproven')
   close(@Param('cycle') cycle: string, @Keyed() call: KeyedCall): Promise<Reply<CycleResultView>> {
     return this.steps.step(cycle, 'close', call.caller, call.key);
   }
