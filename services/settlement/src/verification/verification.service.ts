@@ -32,6 +32,8 @@ export interface Verification {
   readonly cycle: Cycle;
   readonly lines: bigint;
   readonly faults: readonly Fault[];
+  /** Digest of the results that were verified; empty before the freeze. */
+  readonly resultsRoot: string;
 }
 
 /** Result of a verification requested by the operator. */
@@ -73,11 +75,10 @@ export class VerificationService {
    * @throws DomainError `cycle_unproven`, naming the first faults, `cycle_not_settled` when not everything can be compared
    */
   async prove(id: string): Promise<string> {
-    const proven = await runAudit(this.dataSource, (tx) => this.resultsRoot(tx, id));
-    const { faults, compared } = await this.ofCycle(id);
+    const { faults, compared, resultsRoot } = await this.ofCycle(id);
     refuseFaults(faults);
     if (!compared) refuseUncompared();
-    return proven;
+    return resultsRoot;
   }
 
   /**
@@ -114,7 +115,9 @@ export class VerificationService {
         totals: draft.totals.filter(({ day }) => closed(day)),
       }),
     );
+    let resultsRoot = '';
     if (isSealed(cycle.status)) {
+      resultsRoot = await this.resultsRoot(tx, cycle.id);
       const all = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
       faults.push(...(await this.cycles.faults(tx, cycle, all)));
       const derived = await this.netting.fromLines(tx, cycle.id);
@@ -131,11 +134,11 @@ export class VerificationService {
         ...sealFaults(await this.cycles.seal(tx, cycle.id), {
           lineCount: draft.lineCount,
           linesRoot: draft.linesRoot,
-          resultsRoot: await this.resultsRoot(tx, cycle.id),
+          resultsRoot,
         }),
       );
     }
-    return { cycle, lines: draft.lineCount, faults };
+    return { cycle, lines: draft.lineCount, faults, resultsRoot };
   }
 
   /** Reads a day of lines. Names changed lines, and stored results of the day that do not follow from its lines. */
