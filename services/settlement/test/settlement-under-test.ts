@@ -89,7 +89,7 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox;
+      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox, operator_audit;
       do $$ declare partition regclass; begin
         for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
           execute format('drop table %s', partition);

@@ -1274,7 +1274,7 @@ export class Verification extends HeyApiClient {
     /**
      * Verify a cycle from its lines
      *
-     * Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Until the freeze, lines are also compared with what the ledger stamped and referrals posted; if that is not possible now, `compared` is false.
+     * Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Lines are also compared with what the ledger stamped and referrals posted, and frozen cycles beside this one with their seals; if that is not possible now, `compared` is false.
      */
     public verify<ThrowOnError extends boolean = true>(options: Options<VerificationVerifyData, ThrowOnError>) {
         return (options.client ?? this.client).get<VerificationVerifyResponses, VerificationVerifyErrors, ThrowOnError, 'data'>({

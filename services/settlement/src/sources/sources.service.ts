@@ -15,9 +15,10 @@ import {
 } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import { endOf, isSealed, misfiled, SKEW_MS } from '../cycles/cycle.js';
-import type { Cycle } from '../cycles/cycle.js';
+import type { Cycle, CycleFault } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
+import { DaysService } from '../days/days.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import { refuseFaults, refuseUncompared } from '../verification/verification.js';
 import type { Fault } from '../verification/verification.js';
@@ -113,6 +114,7 @@ export class SourcesService {
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
+    private readonly days: DaysService,
     private readonly repository: SourcesRepository,
   ) {
     this.sources = [
@@ -176,17 +178,12 @@ export class SourcesService {
   private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
     const at = this.clock.now();
     if (!(await this.settled.reached(patienceMs))) return null;
-    const known = await this.cycles.list();
-    const cycle = known.find((one) => one.id === id) ?? fail('not_found');
-    const all = known
-      .filter(({ currency }) => currency === cycle.currency)
-      .sort((a, b) => (a.month < b.month ? -1 : 1));
     // what the sources are asked for afterwards holds no snapshot
-    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, cycle, all, at));
+    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, id, at));
     if (seen === null) return null;
     try {
       const found: Differing[] = [...seen.faults];
-      for (const read of seen.reads) found.push(...(await this.compare(read, cycle.currency)));
+      for (const read of seen.reads) found.push(...(await this.compare(read, seen.currency)));
       return found;
     } catch (error) {
       if (error instanceof DomainError) return null;
@@ -197,10 +194,14 @@ export class SourcesService {
   /** Sums of lines by source and time, and what is wrong without asking anybody. Null: an event waits for the operator. */
   private async read(
     tx: EntityManager,
-    cycle: Cycle,
-    all: readonly Cycle[],
+    id: string,
     at: Date,
-  ): Promise<{ reads: Read[]; faults: Differing[] } | null> {
+  ): Promise<{ reads: Read[]; faults: Differing[]; currency: string } | null> {
+    const known = await this.cycles.listIn(tx);
+    const cycle = known.find((one) => one.id === id) ?? fail('not_found');
+    const all = known
+      .filter(({ currency }) => currency === cycle.currency)
+      .sort((a, b) => (a.month < b.month ? -1 : 1));
     const moving = this.movingOf(cycle, at);
     const { old, spans } = this.spansOf(cycle, all, at);
     const reads: Read[] = [];
@@ -237,12 +238,12 @@ export class SourcesService {
     const asked = reads.some(({ proven }) => proven !== undefined) ? all : spans.flatMap(({ lying }) => lying);
     for (const one of all.filter((known) => asked.includes(known) || !isSealed(known.status))) {
       faults.push(...(await this.filedWrongly(tx, one, all)));
-      const changed = isSealed(one.status) ? await this.cycles.countFault(tx, one.id) : null;
-      if (changed !== null) faults.push({ ...changed, off: changed.detail });
+      // a frozen cycle is itself verified from its lines
+      if (one === cycle && isSealed(one.status)) continue;
+      for (const fault of [...(await this.cycles.faults(tx, one, all)), ...(await this.sealFaults(tx, one))])
+        faults.push({ ...fault, off: fault.detail });
     }
-    if (!isSealed(cycle.status))
-      for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
-    return { reads, faults };
+    return { reads, faults, currency: cycle.currency };
   }
 
   /**
@@ -286,6 +287,15 @@ export class SourcesService {
     return end < monthBounds(cycle.month, this.config.zone).to ? plus(end, 1) : end;
   }
 
+  /** Whether a cycle that was frozen still has the lines and results of its freeze. */
+  private async sealFaults(tx: EntityManager, { id, status }: Cycle): Promise<CycleFault[]> {
+    if (!isSealed(status)) return [];
+    const seal = await this.cycles.seal(tx, id);
+    if (seal !== null && (await this.cycles.sealedAs(tx, id, { ...seal, ...(await this.days.root(tx, id)) })))
+      return [];
+    return [{ kind: 'cycle', id, detail: 'does not have the lines and results that its freeze put on record' }];
+  }
+
   private async filedWrongly(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<Differing[]> {
     const { from, to } = monthBounds(cycle.month, this.config.zone);
     const time = { from, to: cycle.cutOffAt === null ? to : earlier(to, plus(cycle.cutOffAt, SKEW_MS)) };
@@ -321,13 +331,13 @@ export class SourcesService {
 
   private async ask(source: Source, { asked, begins, few }: Part, currency: string): Promise<Figure[]> {
     const sums = new Sums();
-    for (const period of few ? [asked] : this.days(asked, begins))
+    for (const period of few ? [asked] : this.daily(asked, begins))
       for (const figure of await this.during(source, period, currency)) sums.add(figure);
     return sums.figures();
   }
 
   /** What comes before the month of the cycle, which is little or nothing, and then each day. */
-  private *days({ from, to }: Period, begins: Date): Generator<Period> {
+  private *daily({ from, to }: Period, begins: Date): Generator<Period> {
     const first = earlier(from === null || from < begins ? begins : from, to);
     if (from === null || from < first) yield { from, to: first };
     for (let at = first; at < to;) {

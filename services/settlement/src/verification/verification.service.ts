@@ -17,6 +17,8 @@ import { NettingService } from '../netting/netting.service.js';
 import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
 import { brandParty, isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
+import { positionsOf } from '../positions/position.js';
+import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { SourcesService } from '../sources/sources.service.js';
 import { StatementDraftsService } from '../statements/statement-drafts.service.js';
@@ -92,11 +94,12 @@ export class VerificationService {
     else refuseFaults(faults);
   }
 
-  /** Refuses results that are not those that were proven, and positions that do not follow from the lines. */
+  /** Refuses results that are not those that were proven, and positions that do not follow from them. */
   async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string): Promise<void> {
     if ((await this.resultsRoot(tx, cycle.id)) !== proven)
       refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
-    if (isConfirmed(cycle.status)) refuseFaults(await this.confirmed(tx, cycle));
+    const { positions } = await this.netting.result(tx, cycle);
+    refuseFaults(await this.positionFaults(tx, cycle, positionsOf(positions, [])));
   }
 
   /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
@@ -118,7 +121,7 @@ export class VerificationService {
     let resultsRoot = '';
     if (isSealed(cycle.status)) {
       resultsRoot = await this.resultsRoot(tx, cycle.id);
-      const all = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
+      const all = (await this.cycles.listIn(tx)).filter(({ currency }) => currency === cycle.currency);
       faults.push(...(await this.cycles.faults(tx, cycle, all)));
       const derived = await this.netting.fromLines(tx, cycle.id);
       const { positions: nets } = net(derived.groups);
@@ -130,12 +133,12 @@ export class VerificationService {
         ...(await this.results(tx, cycle, derived)),
         ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
         ...chainFaults(stored),
-        ...(await this.confirmed(tx, cycle)),
-        ...sealFaults(await this.cycles.seal(tx, cycle.id), {
+        ...(await this.positionFaults(tx, cycle, await this.positions.fromLines(tx, cycle.id))),
+        ...(await this.sealFaults(tx, cycle.id, {
           lineCount: draft.lineCount,
           linesRoot: draft.linesRoot,
           resultsRoot,
-        }),
+        })),
       );
     }
     return { cycle, lines: draft.lineCount, faults, resultsRoot };
@@ -247,17 +250,29 @@ export class VerificationService {
     ];
   }
 
-  private async confirmed(tx: EntityManager, cycle: Cycle): Promise<Fault[]> {
-    if (cycle.status === 'frozen') return [];
+  /** Confirmed positions that are not these, or that are in dispute. */
+  private async positionFaults(tx: EntityManager, cycle: Cycle, derived: readonly Position[]): Promise<Fault[]> {
+    if (!isConfirmed(cycle.status)) return [];
     const stored = await this.positions.ofCycle(tx, cycle.id);
-    const nets = new Map((await this.positions.fromLines(tx, cycle.id)).map((position) => [position.party, position]));
+    const nets = new Map(derived.map(({ party, net: value }) => [party, value]));
     // a party without lines has nothing to pay or receive
     const parties = new Set<Party>([...stored.map(({ party }) => party), ...nets.keys()]);
     return differences(
       'position',
       stored.map(positionRow),
-      [...parties].map((party) => positionRow(nets.get(party) ?? { party, net: 0n, disputed: 0n })),
+      [...parties].map((party) => positionRow({ party, net: nets.get(party) ?? 0n, disputed: 0n })),
     );
+  }
+
+  private async sealFaults(tx: EntityManager, id: string, found: CycleSeal): Promise<Fault[]> {
+    const rowOf = (seal: CycleSeal): Row => ({
+      id: 'freeze',
+      says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
+    });
+    const stored = await this.cycles.seal(tx, id);
+    const faults = differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
+    if (faults.length > 0 || (await this.cycles.sealedAs(tx, id, found))) return faults;
+    return [{ kind: 'seal', id: 'freeze', detail: 'is not the one that the freeze put on record' }];
   }
 }
 
@@ -343,12 +358,4 @@ function chainFaults(stored: readonly ChainedStatement[]): Fault[] {
       id: `${header.brand} v${header.version}`,
       detail: `follows ${header.previousHash ?? 'none'}, should follow ${hashBefore ?? 'none'}`,
     }));
-}
-
-function sealFaults(stored: CycleSeal | null, found: CycleSeal): Fault[] {
-  const rowOf = (seal: CycleSeal): Row => ({
-    id: 'freeze',
-    says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
-  });
-  return differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
 }
