@@ -83,7 +83,7 @@ it('is not confirmed beside a later cycle that nobody closed', async () => {
      select '2026-04', step, 'cl_1', '2026-04-01T04:00Z' from unnest(array['cut-off', 'freeze', 'confirm', 'close']) step`,
   );
   const text = await refused('confirm');
-  expect(text).toContain('cycle 2026-04 freeze at 2026-04-01T04:00:00.000Z is not on record');
+  expect(text).toContain('cycle 2026-04 freeze at 2026-04-01T04:00:00.000Z by cl_1 is not on record');
   expect((await named()).filter((fault) => fault.startsWith('cycle 2026-04'))).toHaveLength(5);
 });
 

@@ -1,4 +1,7 @@
+import { PostingKind } from '#libs/contracts';
+import { uuidv7 } from '#libs/kernel';
 import { editedBooks } from './edits.js';
+import { posting } from './worked-example.js';
 
 const books = editedBooks();
 const { verification, named } = books;
@@ -37,11 +40,19 @@ it('asks about none whose id or key is of no posting', async () => {
 });
 
 it('leaves out none but the one that was set aside', async () => {
-  await books.admin.query(row.replace(`'e5'`, `'e1'`));
+  const [wallet, event] = [uuidv7(), uuidv7()];
+  await books.under.deliver([
+    posting(event, PostingKind.ACCRUAL, wallet, 'aurora', '2026-03-05T10:00:00+08:00', [
+      { lotId: 'LX', issuer: 'aurora', points: 100n },
+    ]),
+  ]);
+  await books.remove(`posting_id = '${event}'`);
+  expect(await named()).toEqual(['source points of brand:aurora given, PTS: points is 10000, should be 10100']);
+  await books.admin.query(row.replace(`'m1', 'e5'`, `'${wallet}', '${event}'`));
   await books.admin.query(
     `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
   );
-  expect((await setAside('777', 'e1')).status).toBe(200);
+  expect((await setAside('777', event)).status).toBe(200);
   expect(await named()).toEqual([]);
   await books.admin.query(`update parked_record set event_id = 'e5'`);
   await books.admin.query(`delete from line where posting_id = 'e5'`);

@@ -60,6 +60,14 @@ it('names every edit in an open cycle by what is paid, by whom and to whom', asy
       'conversion of members to operator, CNY: amount is 5999.69, should be 5999.70',
     ],
     [remove, `type = 'conversion_reversal'`, `conversion_reversal of members to operator, CNY: ${gone} -2399.25`],
+    // points that come to no money
+    [
+      says('points = points + 5'),
+      `posting_id = 'e1'`,
+      'points of brand:aurora given, PTS: points is 10005, should be 10000',
+    ],
+    [remove, `posting_id = 'e6'`, 'points of brand:birch given, PTS: points is 10000, should be 9000'],
+    [remove, `posting_id = 'e9'`, 'points of brand:crest expired, PTS: points is 0, should be 1500'],
     // money on points without a cost
     [
       says('price_micro = 10000'),
@@ -380,7 +388,7 @@ describe('edits of the time that a line, a cycle or a step has', () => {
     await books.admin.query(
       `insert into cycle_step (cycle, step, caller, at) values ('2026-03', 'freeze', 'cl_1', '${noon}')`,
     );
-    expect(await named()).toEqual([`cycle 2026-03: freeze at ${noon} is not on record`]);
+    expect(await named()).toEqual([`cycle 2026-03: freeze at ${noon} by cl_1 is not on record`]);
     await books.admin.query(`delete from cycle_step where step = 'freeze'`);
     // an early cut-off that is earlier still
     const set = (time: string): Promise<unknown> =>
@@ -388,12 +396,19 @@ describe('edits of the time that a line, a cycle or a step has', () => {
         `update cycle_step set at = '${time}'; update cycle set cut_off_at = '${time}', to_at = '${time}', status = 'cut_off' where id = '2026-03'`,
       );
     await set('2026-03-31T03:00Z');
-    expect(await named()).toEqual(['cycle 2026-03: cut-off at 2026-03-31T03:00:00.000Z is not on record']);
+    expect(await named()).toEqual([
+      expect.stringMatching(/^cycle 2026-03: cut-off at 2026-03-31T03:00:00.000Z by \S+ is not on record$/),
+    ]);
     await set(noon);
+    const { rows } = await books.admin.query<{ caller: string }>(`select caller from cycle_step`);
+    await books.admin.query(`update cycle_step set caller = 'cl_2'`);
+    expect(await named()).toEqual([`cycle 2026-03: cut-off at ${noon} by cl_2 is not on record`]);
+    await books.admin.query(`update cycle_step set caller = $1`, [rows[0]?.caller]);
     await books.admin.query(`update cycle set status = 'cut_off' where id = '2026-03'`);
     await rewrite(`posting_id = 'e1'`, `currency = 'USD'`);
     expect(await named()).toEqual([
       expect.stringMatching(/^line ln_.* posted in 2026-03 in USD and do not belong there$/),
+      'source points of brand:aurora given, PTS: points is 0, should be 10000',
     ]);
     await undo();
     await steps('freeze', 'confirm');

@@ -97,7 +97,7 @@ export class CyclesRepository {
   /** The steps of a cycle, in their order. */
   steps(tx: EntityManager, cycle: string): Promise<RecordedStep[]> {
     return tx.query(
-      `select step, at from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,
+      `select step, at, caller from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,
       [cycle],
     );
   }

@@ -9,7 +9,7 @@ import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
 import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, SKEW_MS, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep, RecordedStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
 /** The fields that decide a line's cycle. */
@@ -171,7 +171,7 @@ export class CyclesService {
     at: Date,
   ): Promise<void> {
     await this.cycles.addStep(tx, id, step, caller, key ?? null, at);
-    await this.audit.note(tx, pathOf(id, step), timeOf(at));
+    await this.audit.note(tx, pathOf(id, step), stepDocument({ at, caller }));
   }
 
   /**
@@ -181,9 +181,10 @@ export class CyclesService {
   async faults(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<CycleFault[]> {
     const steps = await this.cycles.steps(tx, cycle.id);
     const faults = cycleFaults(cycle, all, this.zone, steps);
-    for (const { step, at } of steps) {
-      if (await this.audit.noted(tx, pathOf(cycle.id, step), timeOf(at))) continue;
-      faults.push({ kind: 'cycle', id: cycle.id, detail: `${step} at ${at.toISOString()} is not on record` });
+    for (const made of steps) {
+      if (await this.audit.noted(tx, pathOf(cycle.id, made.step), stepDocument(made))) continue;
+      const detail = `${made.step} at ${made.at.toISOString()} by ${made.caller} is not on record`;
+      faults.push({ kind: 'cycle', id: cycle.id, detail });
     }
     return faults;
   }
@@ -277,8 +278,8 @@ function pathOf(id: string, step: CycleMove): string {
   return `/v1/operator/cycles/${id}/${step}`;
 }
 
-function timeOf(at: Date): object {
-  return { at: at.toISOString() };
+function stepDocument({ at, caller }: Pick<RecordedStep, 'at' | 'caller'>): object {
+  return { at: at.toISOString(), caller };
 }
 
 function sealDocument({ lineCount, ...roots }: CycleSeal): object {

@@ -26,8 +26,8 @@ import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
 import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
-import { pricedOf, spendingFigure } from './spending.js';
-import type { SpentPoints } from './spending.js';
+import { issuedFigures, pricedOf, spendingFigure } from './spending.js';
+import type { IssuedPoints, SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
 
@@ -58,7 +58,7 @@ interface Source {
   readonly counted: string;
   /** Consumers here that make lines of them. */
   readonly consumers: readonly string[];
-  lines(tx: EntityManager, asked: LinesAsked): Promise<Figure[]>;
+  lines(tx: EntityManager, asked: LinesAsked, currency: string): Promise<Figure[]>;
   ask(which: Which, currency: string): Promise<Figure[]>;
 }
 
@@ -122,21 +122,30 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
+        lines: async (tx, asked, currency) => [
+          ...(await repository.spending(tx, asked)).map(spendingFigure),
+          ...issuedFigures(await repository.issued(tx, asked), currency),
+        ],
         ask: async ({ postings, ...times }, currency) => {
           // an event set aside may have any key and id, and then it is of no posting
           const named = postings?.filter(({ walletId, postingId }) => UUID.test(walletId) && UUID.test(postingId));
           if (named?.length === 0) return [];
           const which = named === undefined ? times : { ...times, postings: named };
-          const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
-          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
+          const { spent, issued } = await this.post<{ spent: SpentPoints[]; issued: IssuedPoints[] }>(
+            `${config.ledgerUrl}/internal/v1/spent`,
+            which,
+          );
+          return [
+            ...spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure),
+            ...issuedFigures(issued, currency),
+          ];
         },
       },
       {
         name: 'referrals',
         counted: 'lines',
         consumers: ['settlement.commissions', 'settlement.conversions'],
-        lines: async (...asked) => (await repository.earnings(...asked)).map(earningFigure),
+        lines: async (tx, asked) => (await repository.earnings(tx, asked)).map(earningFigure),
         ask: async ({ postings, ...times }, currency) => {
           const named = postings?.map(({ postingId }) => ({ postingId }));
           const which = named === undefined ? times : { ...times, postings: named };
@@ -212,7 +221,8 @@ export class SourcesService {
         const ours = new Sums(of);
         const parts: Part[] = [];
         const during = { from: cycles.at(0)?.during.from ?? null, to: cycles.at(-1)?.during.to ?? at };
-        for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving })) ours.add(figure);
+        for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving }, cycle.currency))
+          ours.add(figure);
         for (const { cycle: one, during: time } of cycles) {
           const begins = monthBounds(one.month, this.config.zone).from;
           const few = await this.repository.few(tx, one.id, FEW_LINES);
@@ -224,7 +234,7 @@ export class SourcesService {
         const during = { from: null, to: old.cycles.at(-1)?.during.to ?? at };
         // lines in cycles of their own time do not change, so the others say whether there is anything new
         const later = all.filter(({ status }, i) => i >= old.cycles.length || !isSealed(status));
-        const late = await source.lines(tx, { cycles: idsOf(later), during, moving });
+        const late = await source.lines(tx, { cycles: idsOf(later), during, moving }, cycle.currency);
         const what = JSON.stringify([late.map(figureText), aside]);
         const of = keyOf(source, cycle.currency, during);
         const known = this.proven.get(of);

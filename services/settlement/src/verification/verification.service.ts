@@ -12,7 +12,6 @@ import { DaysService } from '../days/days.service.js';
 import type { DayRead } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
-import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
 import { brandParty, isBrand, partyName } from '../parties/party.js';
@@ -55,7 +54,6 @@ export class VerificationService {
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: StatementDraftsService,
-    private readonly lines: LinesService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
@@ -109,7 +107,7 @@ export class VerificationService {
     const draft = await this.drafts.draft(tx, cycle.id, [...newest.keys()], (brand) =>
       headerOf(cycle, brand, newest.get(brand)),
     );
-    const faults = [...draft.changed.map(changedLine), ...(await this.strays(tx, cycle.id))];
+    const faults = [...draft.changed.map(changedLine), ...(await this.disputes(tx, cycle.id))];
     const kept = await this.days.kept(tx, cycle.id);
     const closed = (day: string): boolean => isSealed(cycle.status) || kept.days.has(day);
     faults.push(
@@ -133,14 +131,20 @@ export class VerificationService {
         ...(await this.results(tx, cycle, derived)),
         ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
         ...chainFaults(stored),
-        ...(await this.positionFaults(tx, cycle, await this.positions.fromLines(tx, cycle.id))),
         ...(await this.sealFaults(tx, cycle.id, {
           lineCount: draft.lineCount,
           linesRoot: draft.linesRoot,
           resultsRoot,
         })),
       );
+    } else if (cycle.status !== 'freezing') {
+      faults.push(
+        ...(await this.results(tx, cycle, { groups: [], matrix: [] })),
+        ...differences('statement', [...newest.values()].map(statementRow), []),
+      );
     }
+    const nets = isConfirmed(cycle.status) ? await this.positions.fromLines(tx, cycle.id) : [];
+    faults.push(...(await this.positionFaults(tx, cycle, nets)));
     return { cycle, lines: draft.lineCount, faults, resultsRoot };
   }
 
@@ -153,19 +157,6 @@ export class VerificationService {
       ? { days: new Map([[day, read.legs]]), totals: read.totals }
       : { days: new Map<string, bigint>(), totals: [] };
     return { read, faults: [...read.changed.map(changedLine), ...dayFaults(kept, derived)] };
-  }
-
-  /** Lines of a cycle that are also in another one, and disputes. */
-  async strays(tx: EntityManager, cycle: string): Promise<Fault[]> {
-    const doubles = await this.lines.doubles(tx, cycle);
-    return [
-      ...doubles.map((double): Fault => ({
-        kind: 'line',
-        id: idFromUuid('ln', double.id),
-        detail: `lies in ${double.cycle}, too`,
-      })),
-      ...(await this.disputes(tx, cycle)),
-    ];
   }
 
   /** Lines marked as disputed. Nothing in the service opens disputes, so the mark is unauthorized. */
@@ -250,13 +241,12 @@ export class VerificationService {
     ];
   }
 
-  /** Confirmed positions that are not these, or that are in dispute. */
+  /** Positions that are not these, are in dispute, or were confirmed by nobody. */
   private async positionFaults(tx: EntityManager, cycle: Cycle, derived: readonly Position[]): Promise<Fault[]> {
-    if (!isConfirmed(cycle.status)) return [];
     const stored = await this.positions.ofCycle(tx, cycle.id);
     const nets = new Map(derived.map(({ party, net: value }) => [party, value]));
     // a party without lines has nothing to pay or receive
-    const parties = new Set<Party>([...stored.map(({ party }) => party), ...nets.keys()]);
+    const parties = isConfirmed(cycle.status) ? new Set([...stored.map(({ party }) => party), ...nets.keys()]) : [];
     return differences(
       'position',
       stored.map(positionRow),
