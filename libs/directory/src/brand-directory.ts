@@ -62,8 +62,8 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
   }
 
   /** All brands of the local copy, in order of slug. Calls no other service, so it may lag behind partners. */
-  async list(): Promise<Brand[]> {
-    const snapshots = await allSnapshots(this.dataSource);
+  async list(tx: Queryable = this.dataSource): Promise<Brand[]> {
+    const snapshots = await allSnapshots(tx);
     return snapshots.map((s) => this.cache.put(s) ?? brandFromSnapshot(s));
   }
 

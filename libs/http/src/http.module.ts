@@ -35,7 +35,7 @@ export class HttpModule {
           useFactory: (clock: AllianceClock, client: InternalClient) => new ClockSync(clock, client, source),
         },
       ],
-      exports: [AllianceClock, CONFIG, ClockSync, Jobs, NetworkProbe],
+      exports: [AllianceClock, CONFIG, ClockSync, Jobs, NetworkProbe, OperatorAudit],
     };
   }
 }

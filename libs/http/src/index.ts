@@ -1,5 +1,6 @@
 export { AuditFilter } from './audit/audit.controller.js';
 export { operatorAuditSql } from './audit/audit-table.js';
+export { OperatorAudit } from './audit/operator-audit.js';
 export type { AuditEntry } from './audit/operator-audit.js';
 export { ApprovalDesk, Approvals, approvalsProvider, approvalUseSql } from './approvals/approvals.js';
 export type { Approve, AskedApproval, GivenApproval, GuardedAct } from './approvals/approvals.js';

@@ -216,6 +216,7 @@ create table operator_audit (
 );
 create unique index operator_audit_end on operator_audit (answers) where answers is not null;
 create index operator_audit_call on operator_audit (at, seq) where answers is null;
+create index operator_audit_note on operator_audit (path, seq) where method = 'NOTE';
 create trigger operator_audit_append_only before delete or update on operator_audit for each row
   execute function refuse_change();
 create trigger operator_audit_no_truncate before truncate on operator_audit for each statement

@@ -232,6 +232,29 @@ describe('the worked example of settlement, E1 to E9', () => {
     ).toBe(422);
   });
 
+  it('returns what was given less taken back, and what expired', async () => {
+    const issued = async (which: object): Promise<string[]> =>
+      ((await rig.asService('POST', '/internal/v1/spent', which)).body.issued as Record<string, unknown>[])
+        .map(({ issuer, expired, asset, currency, points }) =>
+          [issuer, expired === true ? 'expired' : 'given', asset, currency, points].join(' '),
+        )
+        .sort();
+    // E1 to E4 less E6, and E9
+    expect(await issued({ from: '2026-03-01T10:00:00+08:00', to: '2026-04-01T00:00:00+08:00' })).toEqual([
+      'aurora given PTS CNY 10000',
+      'birch given PTS CNY 9000',
+      'crest expired PTS CNY 1500',
+      'crest given PTS CNY 2000',
+    ]);
+    expect(await issued({ from: '2026-03-22T00:00:00+08:00', to: '2026-03-23T00:00:00+08:00' })).toEqual([
+      'birch given PTS CNY -1000',
+    ]);
+    const postings = await runInTransaction(rig.dataSource, { brand: '*' }, (tx) =>
+      tx.query<object[]>(`select wallet_id as "walletId", id as "postingId" from posting where kind = 'expiry'`),
+    );
+    expect(await issued({ postings })).toEqual(['crest expired PTS CNY 1500']);
+  });
+
   it('returns each movement of points that several funders pay for', async () => {
     const admin = new pg.Client({ connectionString: rig.database.adminUrl });
     await admin.connect();

@@ -216,36 +216,63 @@ describe('the life of cycles', () => {
 
   it('parks the wallet of a posting without a stamp, and goes on with all others', async () => {
     const at = '2026-03-05T10:00:00+08:00';
+    const event = (n: number): string => `e0000000-0000-4000-8000-00000000000${n}`;
+    const wallet = (n: number): string => `a0000000-0000-4000-8000-00000000000${n}`;
     const lot = { lotId: 'S1', issuer: 'aurora', points: -5n };
     const incomplete: Posting[] = [
-      posting('s1', CAPTURE, 'ws1', 'crest', at, [lot], { redeemerTerms: undefined }),
-      posting('s2', CAPTURE, 'ws2', 'crest', at, [{ ...lot, terms: undefined }]),
-      posting('s3', ACCRUAL, 'ws3', 'aurora', at, [{ ...lot, points: 5n, terms: lotTerms('aurora', { funders: [] }) }]),
-      posting('s4', EXPIRY, 'ws4', '', at, [lot], { asset: '' }),
+      posting(event(1), CAPTURE, wallet(1), 'crest', at, [lot], { redeemerTerms: undefined }),
+      posting(event(2), CAPTURE, wallet(2), 'crest', at, [{ ...lot, terms: undefined }]),
+      posting(event(3), ACCRUAL, wallet(3), 'aurora', at, [
+        { ...lot, points: 5n, terms: lotTerms('aurora', { funders: [] }) },
+      ]),
+      posting(event(4), EXPIRY, wallet(4), '', at, [lot], { asset: '' }),
     ];
     const good = Array.from({ length: 20 }, (_, i) =>
       posting(`g${i}`, ACCRUAL, `wg${i}`, 'aurora', at, [{ lotId: `G${i}`, issuer: 'aurora', points: 7n }]),
+    );
+    // decided long ago: more than one page of them hides none that waits
+    await under.dataSource.query(
+      `insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code,
+          error_message, attempts, set_aside_by, set_aside_reason, set_aside_at)
+       select 'set_aside', 'settlement.ledger', 't', 0, n, 'k', 'old-' || n, 't', '{}', 'c', 'm', 1, 'cl_1', 'r', now()
+         from generate_series(1, 120) n`,
     );
     await under.publish([...incomplete, ...good]);
     const lines = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(lines.body.lines).toMatchObject({ count: 20, points: 140 });
     const parked: { key: string }[] = await under.dataSource.query('select key from parked_key order by key');
-    expect(parked.map(({ key }) => key)).toEqual(['ws1', 'ws2', 'ws3', 'ws4']);
+    expect(parked.map(({ key }) => key)).toEqual([wallet(1), wallet(2), wallet(3), wallet(4)]);
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
     const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect(refused.body).toMatchObject({ code: 'cycle_not_settled', errors: [{ code: 'event_parked' }, {}, {}, {}] });
-    for (const named of ['settlement', 'hezong.ledger.postings.v1', 'key ws1', 'event s1', 'redeemer_terms']) {
+    for (const named of [
+      'settlement',
+      'hezong.ledger.postings.v1',
+      `key ${wallet(1)}`,
+      `event ${event(1)}`,
+      'redeemer_terms',
+    ]) {
       expect(refused.body.detail).toContain(named);
     }
+    const page = async (query: string) =>
+      ((await under.asService('GET', `/internal/v1/parked?${query}`)).body as ParkedEvent[]).map(({ id }) =>
+        Number(id),
+      );
+    const all = await page('limit=200');
+    expect(all).toHaveLength(124);
+    expect(await page(`limit=50&after=${all[49]}`)).toEqual(all.slice(50, 100));
+    expect(await page('open=true&consumer=settlement.ledger')).toEqual(all.slice(120));
+    expect(await page('open=true&consumer=settlement.brands')).toEqual([]);
+    await under.dataSource.query(`delete from parked_record where event_id like 'old-%'`);
     // the events behind the first are not named: they wait for it
-    await under.publish([posting('s1-next', ACCRUAL, 'ws1', 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
+    await under.publish([posting('s1-next', ACCRUAL, wallet(1), 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
     const parkedEvents = async () => (await under.asService('GET', '/internal/v1/parked')).body as ParkedEvent[];
     const waiting = await parkedEvents();
     expect(waiting.map(({ key, eventId, status }) => [key, eventId, status]).sort()).toEqual([
-      ['ws1', 's1', 'waiting'],
-      ['ws2', 's2', 'waiting'],
-      ['ws3', 's3', 'waiting'],
-      ['ws4', 's4', 'waiting'],
+      [wallet(1), event(1), 'waiting'],
+      [wallet(2), event(2), 'waiting'],
+      [wallet(3), event(3), 'waiting'],
+      [wallet(4), event(4), 'waiting'],
     ]);
     for (const { id, eventId } of waiting) {
       const body = { by: 'cl_1', requestId: 'r1', eventId, reason: 'ticket 4711' };
@@ -263,7 +290,7 @@ describe('the life of cycles', () => {
     });
     expect(await parkedEvents()).toContainEqual(
       expect.objectContaining({
-        eventId: 's1',
+        eventId: event(1),
         status: 'set_aside',
         setAside: { by: 'cl_1', reason: 'ticket 4711', at: expect.any(String) },
       }),
@@ -271,7 +298,7 @@ describe('the life of cycles', () => {
     expect(await step('2026-03', 'freeze')).toBe('frozen');
     // sent again it stays parked, and a retry fails as before
     await under.publish(incomplete);
-    const again = waiting.find(({ eventId }) => eventId === 's1');
+    const again = waiting.find(({ eventId }) => eventId === event(1));
     await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'cl_1', requestId: 'r2' });
     await under.publish([]);
     expect((await parkedEvents()).filter(({ status }) => status === 'set_aside')).toHaveLength(4);
@@ -283,11 +310,11 @@ describe('the life of cycles', () => {
           create(PostingRecordedSchema, { ...incomplete[0], redeemerTerms: redeemerTerms() }),
         ),
       ),
-      's1',
+      event(1),
     ]);
     await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'cl_1', requestId: 'r3' });
     await under.publish([]);
-    expect((await parkedEvents()).map(({ eventId }) => eventId).sort()).toEqual(['s2', 's3', 's4']);
+    expect((await parkedEvents()).map(({ eventId }) => eventId).sort()).toEqual([event(2), event(3), event(4)]);
     expect((await under.asBrand('crest', 'GET', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
     const audit: { path: string; client: string }[] = await under.dataSource.query(
       `select path, client from operator_audit where path like '/v1/operator/parked/%' order by seq`,

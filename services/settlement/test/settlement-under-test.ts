@@ -89,7 +89,7 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox;
+      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox, operator_audit;
       do $$ declare partition regclass; begin
         for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
           execute format('drop table %s', partition);
@@ -176,6 +176,27 @@ function spentOf(
   });
 }
 
+const ISSUING = [PostingKind.ACCRUAL, PostingKind.ACCRUAL_PENDING, PostingKind.ACCRUAL_REVERSAL];
+
+/** The ledger's answer about points given, taken back and expired, from its postings here; each movement separate. */
+function issuedOf(
+  postings: ReadonlyMap<string, PostingRecorded>,
+  { from, to, postings: which }: SpentQuestion,
+): object[] {
+  return [...postings.values()].flatMap(({ postingId, kind, postedAt, asset, movements }) => {
+    const at = Number(postedAt?.seconds) * 1_000 + (postedAt?.nanos ?? 0) / 1e6;
+    if (which !== undefined && !which.some((named) => named.postingId === postingId)) return [];
+    if ((from != null && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to))) return [];
+    const expired = kind === PostingKind.EXPIRY;
+    if (!expired && !ISSUING.includes(kind)) return [];
+    return movements.flatMap(({ issuer, points, terms }) =>
+      terms === undefined
+        ? []
+        : { issuer, expired, asset, currency: terms.currency, points: `${expired ? -points : points}` },
+    );
+  });
+}
+
 /** Referrals' answer about commissions and conversions, from those listed here; each separate. */
 function postedOf({ commissions, conversions }: Neighbours, { from, to, postings: which }: SpentQuestion): object {
   const asked = (id: string, time: Timestamp | undefined): boolean => {
@@ -205,7 +226,7 @@ function answering(said: Neighbours): (asked: Asked) => unknown {
   return async ({ path, body }) => {
     if (said.moving) position += 10;
     const [sent, head] = [String(position), String(position + 10)];
-    const [route = ''] = /[^/]+$/.exec(path) ?? [];
+    const [route = ''] = /[^/?]+(?=\?|$)/.exec(path) ?? [];
     if (route === said.silent) return undefined;
     switch (route) {
       case 'backlog':
@@ -222,7 +243,9 @@ function answering(said: Neighbours): (asked: Asked) => unknown {
       }
       case 'spent': {
         const question = JSON.parse(body) as SpentQuestion;
-        return said.refuses(question) ? undefined : { spent: spentOf(said.postings, question) };
+        return said.refuses(question)
+          ? undefined
+          : { spent: spentOf(said.postings, question), issued: issuedOf(said.postings, question) };
       }
       case 'posted': {
         const posted = postedOf(said, JSON.parse(body) as SpentQuestion);

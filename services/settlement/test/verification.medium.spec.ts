@@ -130,6 +130,28 @@ describe('the verification of a cycle', () => {
     expect(checks.find(({ name }) => name.includes('follow from their lines'))?.ok).toBe(false);
   });
 
+  it('names results of a cycle that nobody froze or confirmed', async () => {
+    const zero = `'sha256:' || repeat('0', 64)`;
+    await admin.query(`
+      insert into frozen_group (cycle, payer, payee, kind, price_micro, points, amount_micro, amount)
+        values ('2026-03', 'brand:aurora', 'brand:birch', 'commission', 0, 0, 5000000, 5);
+      insert into frozen_matrix values ('2026-03', 'brand:aurora', 'brand:birch', 'PTS', 5, 5);
+      insert into statement (cycle, party, version, currency, line_count, points, amount_micro, pays_micro, receives_micro, fees_micro, net, hash)
+        values ('2026-03', 'brand:aurora', 1, 'CNY', 0, 0, 0, 0, 0, 0, 0, ${zero});
+      insert into net_position values ('2026-03', 'brand:aurora', 5, 0)`);
+    expect(await faultsOf()).toEqual([
+      ['group', 'brand:aurora brand:birch commission - 0.00'],
+      ['matrix', 'brand:aurora brand:birch PTS'],
+      ['statement', 'aurora v1'],
+      ['position', 'brand:aurora'],
+    ]);
+    await admin.query('delete from frozen_group; delete from frozen_matrix; delete from statement');
+    await admin.query('delete from net_position');
+    await steps('cut-off', 'freeze');
+    await admin.query(`insert into net_position values ('2026-03', 'brand:aurora', 5, 0)`);
+    expect(await faultsOf()).toEqual([['position', 'brand:aurora']]);
+  });
+
   it('does not trust nets that were rewritten together with their hash', async () => {
     await steps('cut-off', 'freeze');
     // another brand's statement under this brand's name: a well-formed hash of the same cycle
@@ -147,7 +169,10 @@ describe('the verification of a cycle', () => {
     await admin.query(
       `insert into line (${COLUMNS}) select ${COLUMNS.replace('cycle', `'2026-04'`)} from line where posting_id = 'e1'`,
     );
-    expect((await verification('2026-04')).faults.map(({ detail }) => detail)).toContain('lies in 2026-03, too');
+    expect(await faultsOf('2026-04')).toContainEqual([
+      'source',
+      'posted in 2026-03: points of brand:aurora given, PTS',
+    ]);
   });
 
   it('compares the chain of statements along the months', async () => {
@@ -280,7 +305,7 @@ describe('the verification of a cycle', () => {
     await steps('cut-off');
     const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
-    expect(refused.body.detail).toContain('day 2026-03-02');
+    expect(refused.body.detail).toContain('points of brand:aurora given, PTS points is 0, should be 10000');
   });
 
   it.each([

@@ -29,6 +29,7 @@ export function operatorAuditSql(role: string): string {
     );
     create unique index operator_audit_end on operator_audit (answers) where answers is not null;
     create index operator_audit_call on operator_audit (at, seq) where answers is null;
+    create index operator_audit_note on operator_audit (path, seq) where method = 'NOTE';
     ${appendOnlySql('operator_audit')}
 
     -- SHA-256 of the row as JSON without its own hash and without nulls, so that adding a column changes no hash; times in UTC

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { canonicalJson, namedHash } from '#libs/kernel';
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
@@ -56,6 +56,9 @@ const unfinished = counter('hezong_audit_unfinished_total', 'Calls of the operat
   'service',
 ]);
 
+const CALL = `insert into operator_audit (client, method, route, path, payload_hash, request_id) values ($1, $2, $3, $4, $5, $6) returning seq, hash`;
+const END = 'insert into operator_audit (answers, status) values ($1, $2) returning seq, hash';
+
 interface Row {
   seq: bigint;
   at: string;
@@ -92,11 +95,7 @@ export class OperatorAudit {
   async begin(call: AuditedCall): Promise<bigint> {
     const { client, method, route, path, payload, requestId } = call;
     const payloadHash = namedHash(canonicalJson(payload));
-    const row = await this.insert(
-      `insert into operator_audit (client, method, route, path, payload_hash, request_id) values ($1, $2, $3, $4, $5, $6)
-       returning seq, hash`,
-      [client, method, route, path, payloadHash, requestId],
-    );
+    const row = await this.insert(CALL, [client, method, route, path, payloadHash, requestId]);
     // logs are stored elsewhere: a rebuilt chain would not match them
     this.log.log({ audit: Number(row.seq), hash: row.hash, client, method, path });
     return row.seq;
@@ -105,14 +104,31 @@ export class OperatorAudit {
   /** Records the outcome of a call. The answer stands even if this fails. */
   async end(seq: bigint, status: number): Promise<void> {
     try {
-      await this.insert('insert into operator_audit (answers, status) values ($1, $2) returning seq, hash', [
-        seq.toString(),
-        status,
-      ]);
+      await this.insert(END, [seq.toString(), status]);
     } catch (error) {
       unfinished.inc({ service: this.service });
       this.log.error(error, `how audited call ${seq} ended is not on record`);
     }
+  }
+
+  /**
+   * Adds what the service itself decided to the record, in the transaction of the decision, which should end soon: others wait for the record.
+   * The hash of the next call, which is also logged, covers it.
+   */
+  async note(tx: EntityManager, path: string, decided: unknown): Promise<void> {
+    const call = [this.service, 'NOTE', '', path, namedHash(canonicalJson(decided)), ''];
+    const [row]: { seq: bigint }[] = await tx.query(CALL, call);
+    if (row === undefined) throw new Error('insert returned no row');
+    await tx.query(END, [row.seq.toString(), 200]);
+  }
+
+  /** Whether the first note of a path is this one. A later one decides nothing. */
+  async noted(tx: EntityManager, path: string, decided: unknown): Promise<boolean> {
+    const [first]: { payload_hash: string }[] = await tx.query(
+      `select payload_hash from operator_audit where method = 'NOTE' and path = $1 order by seq limit 1`,
+      [path],
+    );
+    return first?.payload_hash === namedHash(canonicalJson(decided));
   }
 
   /** Returns entries, newest first. */

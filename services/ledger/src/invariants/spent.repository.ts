@@ -28,6 +28,16 @@ export interface Spent {
   } | null;
 }
 
+/** Points of one issuer given less taken back, or expired. */
+export interface Issued {
+  readonly issuer: string;
+  readonly expired: boolean;
+  readonly asset: string;
+  /** Of the issuer's contract. */
+  readonly currency: string;
+  readonly points: string;
+}
+
 export interface Which {
   readonly from: string | null;
   readonly to: string | null;
@@ -36,14 +46,16 @@ export interface Which {
 }
 
 const COLUMNS =
-  'p.cell, p.wallet_id, p.wallet_version, p.id, p.kind, p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro';
-const SPENDING = `p.kind in ('capture', 'redemption_return') and ($1::timestamptz is null or p.posted_at >= $1) and ($2::timestamptz is null or p.posted_at < $2)`;
+  'p.cell, p.wallet_id, p.wallet_version, p.id, p.kind, p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro, p.lot_id';
+const DURING = `($1::timestamptz is null or p.posted_at >= $1) and ($2::timestamptz is null or p.posted_at < $2)`;
+const SPENDING = `'capture', 'redemption_return'`;
+const ISSUING = `'accrual', 'accrual_pending', 'accrual_reversal', 'expiry'`;
 
-const ALL = `select ${COLUMNS} from posting p where ${SPENDING}`;
-const NAMED = `
+const all = (kinds: string): string => `select ${COLUMNS} from posting p where p.kind in (${kinds}) and ${DURING}`;
+const named = (kinds: string): string => `
   select ${COLUMNS} from (select distinct * from unnest($3::uuid[], $4::uuid[])) n(wallet_id, id)
     join posting p on p.cell = ledger_cell(n.wallet_id) and p.wallet_id = n.wallet_id and p.id = n.id
-   where ${SPENDING}`;
+   where p.kind in (${kinds}) and ${DURING}`;
 
 /** A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. */
 const spent = (postings: string): string => `
@@ -77,12 +89,39 @@ const spent = (postings: string): string => `
     from summed s join contract_terms i on i.id = s.lot_terms join contract_terms r on r.id = s.terms_id
    where s.points <> 0`;
 
+/** A lot that a posting makes has no allocation. */
+const issued = (postings: string): string => `
+  with p as materialized (${postings}), moved as (
+    select p.kind, p.asset, l.issuer, l.terms_id, l.points
+      from p join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id
+    union all
+    select p.kind, p.asset, l.issuer, l.terms_id, a.points
+      from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
+      join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+  ), summed as (
+    select issuer, terms_id, kind = 'expiry' as expired, asset, sum(points) as points from moved group by 1, 2, 3, 4
+  )
+  select s.issuer, s.expired, s.asset, i.currency, sum(case when s.expired then -s.points else s.points end)::text as points
+    from summed s join contract_terms i on i.id = s.terms_id group by 1, 2, 3, 4`;
+
 @Injectable()
 export class SpentRepository {
   /** Points spent and given back by these postings, as stamped. */
-  async of(tx: EntityManager, { from, to, postings }: Which): Promise<Spent[]> {
-    if (postings === null) return tx.query(spent(ALL), [from, to]);
-    const wallets = postings.map(({ walletId }) => walletId);
-    return tx.query(spent(NAMED), [from, to, wallets, postings.map(({ postingId }) => postingId)]);
+  spent(tx: EntityManager, which: Which): Promise<Spent[]> {
+    return tx.query(spent(postingsOf(which, SPENDING)), parametersOf(which));
   }
+
+  /** Points given, taken back and expired by these postings. */
+  issued(tx: EntityManager, which: Which): Promise<Issued[]> {
+    return tx.query(issued(postingsOf(which, ISSUING)), parametersOf(which));
+  }
+}
+
+function postingsOf({ postings }: Which, kinds: string): string {
+  return postings === null ? all(kinds) : named(kinds);
+}
+
+function parametersOf({ from, to, postings }: Which): unknown[] {
+  if (postings === null) return [from, to];
+  return [from, to, postings.map(({ walletId }) => walletId), postings.map(({ postingId }) => postingId)];
 }

@@ -64,8 +64,12 @@ export class CycleStepsService {
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
     // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
-      await runInTransaction(this.dataSource, { brand: '*' }, (own) =>
-        this.make(own, id, { step, arrived, proven }, caller, key),
+      await runInTransaction(
+        this.dataSource,
+        { brand: '*' },
+        (own) => this.make(own, id, { step, arrived, proven }, caller, key),
+        // what is compared with the proof is what is written
+        needsProof ? { isolation: 'REPEATABLE READ' } : {},
       );
       const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
       return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };

@@ -133,6 +133,7 @@ export function misfiled(
 export interface RecordedStep {
   readonly step: CycleStep;
   readonly at: Date;
+  readonly caller: string;
 }
 
 const STEPS_UP_TO: Readonly<Record<CycleStatus, readonly CycleStep[]>> = {

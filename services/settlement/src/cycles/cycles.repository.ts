@@ -85,15 +85,6 @@ export class CyclesRepository {
     return rows[0] ?? null;
   }
 
-  /** How many lines lie in a cycle, and how many its freeze found. */
-  async lineCounts(tx: EntityManager, id: string): Promise<[is: string, should: string]> {
-    const rows: { is: string; should: string }[] = await tx.query(
-      `select (select count(*) from line where cycle = $1)::text as is, coalesce(line_count, 0)::text as should from cycle where id = $1`,
-      [id],
-    );
-    return [rows[0]?.is ?? '0', rows[0]?.should ?? '0'];
-  }
-
   /** The last posting of a cycle after an instant; null if there is none. */
   async lastAfter(tx: EntityManager, cycle: string, at: Date, day: string): Promise<Date | null> {
     const rows: { last: Date | null }[] = await tx.query(
@@ -106,7 +97,7 @@ export class CyclesRepository {
   /** The steps of a cycle, in their order. */
   steps(tx: EntityManager, cycle: string): Promise<RecordedStep[]> {
     return tx.query(
-      `select step, at from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,
+      `select step, at, caller from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,
       [cycle],
     );
   }

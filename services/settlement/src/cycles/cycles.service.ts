@@ -3,13 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CycleChangedSchema, TOPICS } from '#libs/contracts';
-import { CONFIG } from '#libs/http';
+import { CONFIG, OperatorAudit } from '#libs/http';
 import { AllianceClock, dayKey, fail, formatInstant, monthBounds, monthKey } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
 import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, SKEW_MS, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep, RecordedStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
 /** The fields that decide a line's cycle. */
@@ -38,6 +38,7 @@ export class CyclesService {
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesRepository,
     private readonly outbox: Outbox,
+    private readonly audit: OperatorAudit,
   ) {
     this.zone = config.zone;
     this.currency = config.allianceCurrency;
@@ -45,8 +46,12 @@ export class CyclesService {
 
   /** All cycles by time, including the one that a posting made now would enter, even if it has no line yet. */
   async list(): Promise<Cycle[]> {
-    const known = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.cycles.list(tx));
-    return this.withCurrent(known);
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.listIn(tx));
+  }
+
+  /** The same, as a transaction sees them. */
+  async listIn(tx: EntityManager): Promise<Cycle[]> {
+    return this.withCurrent(await this.cycles.list(tx));
   }
 
   /** @throws DomainError `not_found` */
@@ -126,12 +131,6 @@ export class CyclesService {
     return cycle;
   }
 
-  /** A sealed cycle that does not have as many lines as its freeze found. */
-  async countFault(tx: EntityManager, id: string): Promise<CycleFault | null> {
-    const [is, should] = await this.cycles.lineCounts(tx, id);
-    return is === should ? null : { kind: 'cycle', id, detail: `lines is ${is}, should be ${should}` };
-  }
-
   /** A cut-off before lines that are there would leave them in the wrong cycle. */
   private async refuseAhead(tx: EntityManager, { id }: Cycle): Promise<void> {
     const now = this.clock.now();
@@ -162,7 +161,7 @@ export class CyclesService {
     return true;
   }
 
-  /** Records the caller of a step. */
+  /** Records a step and its caller, also in the operator's record. */
   async sign(
     tx: EntityManager,
     id: string,
@@ -172,14 +171,27 @@ export class CyclesService {
     at: Date,
   ): Promise<void> {
     await this.cycles.addStep(tx, id, step, caller, key ?? null, at);
+    await this.audit.note(tx, pathOf(id, step), stepDocument({ at, caller }));
   }
 
   /**
-   * What a cycle says of itself that does not follow from the steps on record and the cycle before.
+   * What a cycle says of itself that does not follow from its steps and the cycle before, and steps that the operator's record does not have.
    * @param all the cycles of its currency
    */
   async faults(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<CycleFault[]> {
-    return cycleFaults(cycle, all, this.zone, await this.cycles.steps(tx, cycle.id));
+    const steps = await this.cycles.steps(tx, cycle.id);
+    const faults = cycleFaults(cycle, all, this.zone, steps);
+    for (const made of steps) {
+      if (await this.audit.noted(tx, pathOf(cycle.id, made.step), stepDocument(made))) continue;
+      const detail = `${made.step} at ${made.at.toISOString()} by ${made.caller} is not on record`;
+      faults.push({ kind: 'cycle', id: cycle.id, detail });
+    }
+    return faults;
+  }
+
+  /** Whether the freeze of a cycle put this seal on the operator's record. */
+  sealedAs(tx: EntityManager, id: string, seal: CycleSeal): Promise<boolean> {
+    return this.audit.noted(tx, pathOf(id, 'seal'), sealDocument(seal));
   }
 
   /** Moves a cycle without an event, to a state between two published states. */
@@ -205,6 +217,7 @@ export class CyclesService {
       await this.cycles.beginEarlier(tx, monthAfter(cycle.month, this.zone), cycle.currency, now);
     }
     await this.announce(tx, cycle, status, positions);
+    if (seal !== null) await this.audit.note(tx, pathOf(cycle.id, 'seal'), sealDocument(seal));
   }
 
   private async announce(
@@ -259,6 +272,18 @@ export class CyclesService {
       closedThrough: null,
     };
   }
+}
+
+function pathOf(id: string, step: CycleMove): string {
+  return `/v1/operator/cycles/${id}/${step}`;
+}
+
+function stepDocument({ at, caller }: Pick<RecordedStep, 'at' | 'caller'>): object {
+  return { at: at.toISOString(), caller };
+}
+
+function sealDocument({ lineCount, ...roots }: CycleSeal): object {
+  return { lineCount: lineCount.toString(), ...roots };
 }
 
 function indexed(cycles: readonly Cycle[]): Map<string, Cycle> {

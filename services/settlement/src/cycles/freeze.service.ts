@@ -82,7 +82,7 @@ export class FreezeService {
           await this.freezes.save(tx, await this.nextDay(tx, freeze));
           return false;
         case 'sums':
-          refuseFaults(await this.verification.strays(tx, cycle));
+          refuseFaults(await this.verification.disputes(tx, cycle));
           await this.netting.freeze(tx, cycle);
           await this.freezes.save(tx, { ...freeze, stage: 'statements' });
           return false;

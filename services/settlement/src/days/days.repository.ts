@@ -38,6 +38,15 @@ export class DaysRepository {
     return rows[0]?.day ?? null;
   }
 
+  /** The SHA-256 in hex over the digests of each day's lines in their order, and their number. */
+  digests(tx: EntityManager, cycle: string): Promise<{ day: string; legs: bigint; digest: string }[]> {
+    return tx.query(
+      `select day, count(*) as legs, encode(sha256(string_agg(digest, ''::bytea order by posted_at, own_id, id)), 'hex') as digest
+         from line where cycle = $1 group by day order by day`,
+      [cycle],
+    );
+  }
+
   /** Marks a day as sealed. Returns false if it was sealed before. */
   async seal(tx: EntityManager, cycle: string, day: string, legs: bigint): Promise<boolean> {
     const rows: unknown[] = await tx.query(

@@ -7,10 +7,9 @@ import { CONFIG } from '#libs/http';
 import { addDays, AllianceClock, dayKey } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
-import type { Cycle } from '../cycles/cycle.js';
+import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
-import { lineDigest } from '../entries/line.js';
 import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
@@ -20,6 +19,7 @@ import { totalReaders } from '../entries/reading.js';
 import { DayTotals, totalKey } from './day-total.js';
 import type { DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
+import { NO_LINES, withDay } from './lines-root.js';
 
 /** Result of reading the lines of a day. */
 export interface DayRead {
@@ -89,7 +89,7 @@ export class DaysService {
     for await (const stored of this.lines.all(tx, cycle, day)) {
       for (const { line, digest } of stored) {
         digests.update(digest);
-        if (!lineDigest(line).equals(digest)) changed.push(line.id);
+        if (!this.ids.fits(line, digest)) changed.push(line.id);
         totals.add(line);
       }
       legs += BigInt(stored.length);
@@ -97,6 +97,15 @@ export class DaysService {
       await yieldToOthers();
     }
     return { legs, linesDigest: digests.digest('hex'), totals: totals.end(), changed };
+  }
+
+  /** The number of lines of a cycle, and the root over their digests, of which the database makes one a day. */
+  async root(tx: EntityManager, cycle: string): Promise<Pick<CycleSeal, 'lineCount' | 'linesRoot'>> {
+    const days = await this.days.digests(tx, cycle);
+    return {
+      lineCount: days.reduce((sum, { legs }) => sum + legs, 0n),
+      linesRoot: days.reduce((root, { day, digest }) => withDay(root, day, digest), NO_LINES),
+    };
   }
 
   /** Stores the totals of a day that has none yet and takes no more lines. */

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { uuidFromDigest } from '#libs/kernel';
 import { ReaderKey } from '#libs/postgres';
-import { ownKey } from '../entries/reading.js';
-import type { Line } from '../entries/line.js';
+import { lineDigest } from '../entries/line.js';
+import type { FiledLine, Line } from '../entries/line.js';
+import { ownKey, readerOf } from '../entries/reading.js';
 import type { Party } from '../parties/party.js';
 
 /** Derives ids of lines and totals per reader, and the salts of the legs in totals. No two readers share any of them. */
@@ -13,6 +14,13 @@ export class ReaderIdsService {
   /** The UUID of a line for its reader in full, or for no reader. */
   ofLine(line: Line, reader: Party | null): string {
     return this.of(reader ?? '', ownKey(line, reader));
+  }
+
+  /** Whether a line says what it was written with, and its reader and own id follow from the rest of it. */
+  fits(line: FiledLine, digest: Uint8Array): boolean {
+    return (
+      lineDigest(line).equals(digest) && line.reader === readerOf(line) && line.ownId === this.ofLine(line, line.reader)
+    );
   }
 
   /** The UUID of a thing for a party. */

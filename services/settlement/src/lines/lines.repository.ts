@@ -139,16 +139,6 @@ export class LinesRepository {
     );
   }
 
-  /** Lines of a cycle that are also in another one. This can only happen to a line outside its own month's cycle. */
-  async doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
-    return tx.query<{ id: string; cycle: string }[]>(
-      `select l.id, o.cycle from cycle c join line l on l.cycle = c.id and (l.posted_at < c.from_at or l.posted_at >= c.to_at)
-         join line o on o.id = l.id and o.cycle <> c.id
-        where c.id = $1 order by 1, 2 limit 100`,
-      [cycle],
-    );
-  }
-
   private async *chunks<T>(
     tx: EntityManager,
     where: string,

@@ -45,9 +45,4 @@ export class LinesService {
   all(tx: EntityManager, cycle: string, day: string | null = null): AsyncGenerator<StoredLine[]> {
     return this.lines.all(tx, cycle, day);
   }
-
-  /** Lines of a cycle that are also in another one. */
-  doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
-    return this.lines.doubles(tx, cycle);
-  }
 }

@@ -84,7 +84,7 @@ export class NettingService {
 
   private async live(tx: EntityManager, cycle: string): Promise<CycleResult> {
     const { groups: bare, matrix } = await this.fromLines(tx, cycle);
-    const brands = await this.directory.list();
+    const brands = await this.directory.list(tx);
     const entities = new Map(brands.map(({ slug, legalEntity }) => [brandParty(slug), legalEntity.id]));
     const groups = bare.map((group) => ({
       ...group,

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { canonicalJson, namedHash } from '#libs/kernel';
 import type { LineType } from '../entries/line.js';
+import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { EarningLines } from './earnings.js';
-import type { PricedPoints } from './spending.js';
+import type { IssuedPoints, PricedPoints } from './spending.js';
 
 /** A posting of a wallet: the ledger's, or an entry or a conversion of referrals. */
 export interface PostingKey {
@@ -100,6 +101,16 @@ export class SourcesRepository {
       priceMicro: price_micro,
       points: BigInt(points),
     }));
+  }
+
+  /** Lines of points given, taken back and expired. */
+  async issued(tx: EntityManager, asked: LinesAsked): Promise<IssuedPoints[]> {
+    const rows: (IssuedPoints & { issuer: Party })[] = await tx.query(
+      `select l.issuer, l.type = 'expiry' as expired, l.asset, l.currency, sum(l.points)::text as points
+         from line l where ${ASKED} and l.type in ('accrual', 'accrual_reversal', 'expiry') group by 1, 2, 3, 4`,
+      parametersOf(asked),
+    );
+    return rows.map((row) => ({ ...row, issuer: partyName(row.issuer) }));
   }
 
   /** All other lines that come to money. */

@@ -15,9 +15,10 @@ import {
 } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import { endOf, isSealed, misfiled, SKEW_MS } from '../cycles/cycle.js';
-import type { Cycle } from '../cycles/cycle.js';
+import type { Cycle, CycleFault } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
+import { DaysService } from '../days/days.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import { refuseFaults, refuseUncompared } from '../verification/verification.js';
 import type { Fault } from '../verification/verification.js';
@@ -25,8 +26,8 @@ import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
 import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
-import { pricedOf, spendingFigure } from './spending.js';
-import type { SpentPoints } from './spending.js';
+import { issuedFigures, pricedOf, spendingFigure } from './spending.js';
+import type { IssuedPoints, SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
 
@@ -57,7 +58,7 @@ interface Source {
   readonly counted: string;
   /** Consumers here that make lines of them. */
   readonly consumers: readonly string[];
-  lines(tx: EntityManager, asked: LinesAsked): Promise<Figure[]>;
+  lines(tx: EntityManager, asked: LinesAsked, currency: string): Promise<Figure[]>;
   ask(which: Which, currency: string): Promise<Figure[]>;
 }
 
@@ -113,6 +114,7 @@ export class SourcesService {
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
+    private readonly days: DaysService,
     private readonly repository: SourcesRepository,
   ) {
     this.sources = [
@@ -120,21 +122,30 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
+        lines: async (tx, asked, currency) => [
+          ...(await repository.spending(tx, asked)).map(spendingFigure),
+          ...issuedFigures(await repository.issued(tx, asked), currency),
+        ],
         ask: async ({ postings, ...times }, currency) => {
           // an event set aside may have any key and id, and then it is of no posting
           const named = postings?.filter(({ walletId, postingId }) => UUID.test(walletId) && UUID.test(postingId));
           if (named?.length === 0) return [];
           const which = named === undefined ? times : { ...times, postings: named };
-          const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
-          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
+          const { spent, issued } = await this.post<{ spent: SpentPoints[]; issued: IssuedPoints[] }>(
+            `${config.ledgerUrl}/internal/v1/spent`,
+            which,
+          );
+          return [
+            ...spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure),
+            ...issuedFigures(issued, currency),
+          ];
         },
       },
       {
         name: 'referrals',
         counted: 'lines',
         consumers: ['settlement.commissions', 'settlement.conversions'],
-        lines: async (...asked) => (await repository.earnings(...asked)).map(earningFigure),
+        lines: async (tx, asked) => (await repository.earnings(tx, asked)).map(earningFigure),
         ask: async ({ postings, ...times }, currency) => {
           const named = postings?.map(({ postingId }) => ({ postingId }));
           const which = named === undefined ? times : { ...times, postings: named };
@@ -176,17 +187,12 @@ export class SourcesService {
   private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
     const at = this.clock.now();
     if (!(await this.settled.reached(patienceMs))) return null;
-    const known = await this.cycles.list();
-    const cycle = known.find((one) => one.id === id) ?? fail('not_found');
-    const all = known
-      .filter(({ currency }) => currency === cycle.currency)
-      .sort((a, b) => (a.month < b.month ? -1 : 1));
     // what the sources are asked for afterwards holds no snapshot
-    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, cycle, all, at));
+    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, id, at));
     if (seen === null) return null;
     try {
       const found: Differing[] = [...seen.faults];
-      for (const read of seen.reads) found.push(...(await this.compare(read, cycle.currency)));
+      for (const read of seen.reads) found.push(...(await this.compare(read, seen.currency)));
       return found;
     } catch (error) {
       if (error instanceof DomainError) return null;
@@ -197,10 +203,14 @@ export class SourcesService {
   /** Sums of lines by source and time, and what is wrong without asking anybody. Null: an event waits for the operator. */
   private async read(
     tx: EntityManager,
-    cycle: Cycle,
-    all: readonly Cycle[],
+    id: string,
     at: Date,
-  ): Promise<{ reads: Read[]; faults: Differing[] } | null> {
+  ): Promise<{ reads: Read[]; faults: Differing[]; currency: string } | null> {
+    const known = await this.cycles.listIn(tx);
+    const cycle = known.find((one) => one.id === id) ?? fail('not_found');
+    const all = known
+      .filter(({ currency }) => currency === cycle.currency)
+      .sort((a, b) => (a.month < b.month ? -1 : 1));
     const moving = this.movingOf(cycle, at);
     const { old, spans } = this.spansOf(cycle, all, at);
     const reads: Read[] = [];
@@ -211,7 +221,8 @@ export class SourcesService {
         const ours = new Sums(of);
         const parts: Part[] = [];
         const during = { from: cycles.at(0)?.during.from ?? null, to: cycles.at(-1)?.during.to ?? at };
-        for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving })) ours.add(figure);
+        for (const figure of await source.lines(tx, { cycles: idsOf(lying), during, moving }, cycle.currency))
+          ours.add(figure);
         for (const { cycle: one, during: time } of cycles) {
           const begins = monthBounds(one.month, this.config.zone).from;
           const few = await this.repository.few(tx, one.id, FEW_LINES);
@@ -223,7 +234,7 @@ export class SourcesService {
         const during = { from: null, to: old.cycles.at(-1)?.during.to ?? at };
         // lines in cycles of their own time do not change, so the others say whether there is anything new
         const later = all.filter(({ status }, i) => i >= old.cycles.length || !isSealed(status));
-        const late = await source.lines(tx, { cycles: idsOf(later), during, moving });
+        const late = await source.lines(tx, { cycles: idsOf(later), during, moving }, cycle.currency);
         const what = JSON.stringify([late.map(figureText), aside]);
         const of = keyOf(source, cycle.currency, during);
         const known = this.proven.get(of);
@@ -237,12 +248,12 @@ export class SourcesService {
     const asked = reads.some(({ proven }) => proven !== undefined) ? all : spans.flatMap(({ lying }) => lying);
     for (const one of all.filter((known) => asked.includes(known) || !isSealed(known.status))) {
       faults.push(...(await this.filedWrongly(tx, one, all)));
-      const changed = isSealed(one.status) ? await this.cycles.countFault(tx, one.id) : null;
-      if (changed !== null) faults.push({ ...changed, off: changed.detail });
+      // a frozen cycle is itself verified from its lines
+      if (one === cycle && isSealed(one.status)) continue;
+      for (const fault of [...(await this.cycles.faults(tx, one, all)), ...(await this.sealFaults(tx, one))])
+        faults.push({ ...fault, off: fault.detail });
     }
-    if (!isSealed(cycle.status))
-      for (const fault of await this.cycles.faults(tx, cycle, all)) faults.push({ ...fault, off: fault.detail });
-    return { reads, faults };
+    return { reads, faults, currency: cycle.currency };
   }
 
   /**
@@ -286,6 +297,15 @@ export class SourcesService {
     return end < monthBounds(cycle.month, this.config.zone).to ? plus(end, 1) : end;
   }
 
+  /** Whether a cycle that was frozen still has the lines and results of its freeze. */
+  private async sealFaults(tx: EntityManager, { id, status }: Cycle): Promise<CycleFault[]> {
+    if (!isSealed(status)) return [];
+    const seal = await this.cycles.seal(tx, id);
+    if (seal !== null && (await this.cycles.sealedAs(tx, id, { ...seal, ...(await this.days.root(tx, id)) })))
+      return [];
+    return [{ kind: 'cycle', id, detail: 'does not have the lines and results that its freeze put on record' }];
+  }
+
   private async filedWrongly(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<Differing[]> {
     const { from, to } = monthBounds(cycle.month, this.config.zone);
     const time = { from, to: cycle.cutOffAt === null ? to : earlier(to, plus(cycle.cutOffAt, SKEW_MS)) };
@@ -321,13 +341,13 @@ export class SourcesService {
 
   private async ask(source: Source, { asked, begins, few }: Part, currency: string): Promise<Figure[]> {
     const sums = new Sums();
-    for (const period of few ? [asked] : this.days(asked, begins))
+    for (const period of few ? [asked] : this.daily(asked, begins))
       for (const figure of await this.during(source, period, currency)) sums.add(figure);
     return sums.figures();
   }
 
   /** What comes before the month of the cycle, which is little or nothing, and then each day. */
-  private *days({ from, to }: Period, begins: Date): Generator<Period> {
+  private *daily({ from, to }: Period, begins: Date): Generator<Period> {
     const first = earlier(from === null || from < begins ? begins : from, to);
     if (from === null || from < first) yield { from, to: first };
     for (let at = first; at < to;) {

@@ -28,6 +28,15 @@ export interface SpentPoints {
   } | null;
 }
 
+/** The ledger's answer about points given less taken back, or expired. */
+export interface IssuedPoints {
+  readonly issuer: string;
+  readonly expired: boolean;
+  readonly asset: string;
+  readonly currency: string;
+  readonly points: string;
+}
+
 /** Points at one price between two parties. */
 export interface PricedPoints {
   readonly kind: 'reimbursement' | 'fee';
@@ -66,6 +75,17 @@ export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
     }
     return priced;
   });
+}
+
+/** The sums that lines of a currency must have that come to no money: all funders of an issuer's points together. */
+export function issuedFigures(issued: readonly IssuedPoints[], currency: string): Figure[] {
+  return issued
+    .filter((row) => row.currency === currency)
+    .map(({ issuer, expired, asset, points }) => ({
+      id: `points of ${partyOf(issuer)} ${expired ? 'expired' : 'given'}, ${asset}`,
+      count: BigInt(points),
+      amountMicro: 0n,
+    }));
 }
 
 /** The points that each funder pays for. */

@@ -6,7 +6,6 @@ import { groupBy } from '#libs/kernel';
 import { DayTotals } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { NO_LINES, withDay } from '../days/lines-root.js';
-import { lineDigest } from '../entries/line.js';
 import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import { partyName } from '../parties/party.js';
@@ -73,7 +72,7 @@ export class StatementDraftsService {
         today = line.day;
         days.set(line.day, (days.get(line.day) ?? 0n) + 1n);
         digests.update(digest);
-        if (!lineDigest(line).equals(digest)) changed.push(line.id);
+        if (!this.ids.fits(line, digest)) changed.push(line.id);
         if (line.reader !== null) draftOf(partyName(line.reader)).addLot(line, line.reader);
         ofDay.add(line);
       }

@@ -31,7 +31,7 @@ export class VerificationController {
   @ApiOperation({
     summary: 'Verify a cycle from its lines',
     description:
-      'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Until the freeze, lines are also compared with what the ledger stamped and referrals posted; if that is not possible now, `compared` is false.',
+      'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Lines are also compared with what the ledger stamped and referrals posted, and frozen cycles beside this one with their seals; if that is not possible now, `compared` is false.',
   })
   @ApiProblems('not_found')
   async verify(@Param('cycle') id: string): Promise<VerificationView> {

@@ -12,11 +12,12 @@ import { DaysService } from '../days/days.service.js';
 import type { DayRead } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
-import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
 import { brandParty, isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
+import { positionsOf } from '../positions/position.js';
+import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { SourcesService } from '../sources/sources.service.js';
 import { StatementDraftsService } from '../statements/statement-drafts.service.js';
@@ -53,7 +54,6 @@ export class VerificationService {
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: StatementDraftsService,
-    private readonly lines: LinesService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
@@ -92,11 +92,12 @@ export class VerificationService {
     else refuseFaults(faults);
   }
 
-  /** Refuses results that are not those that were proven, and positions that do not follow from the lines. */
+  /** Refuses results that are not those that were proven, and positions that do not follow from them. */
   async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string): Promise<void> {
     if ((await this.resultsRoot(tx, cycle.id)) !== proven)
       refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
-    if (isConfirmed(cycle.status)) refuseFaults(await this.confirmed(tx, cycle));
+    const { positions } = await this.netting.result(tx, cycle);
+    refuseFaults(await this.positionFaults(tx, cycle, positionsOf(positions, [])));
   }
 
   /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
@@ -106,7 +107,7 @@ export class VerificationService {
     const draft = await this.drafts.draft(tx, cycle.id, [...newest.keys()], (brand) =>
       headerOf(cycle, brand, newest.get(brand)),
     );
-    const faults = [...draft.changed.map(changedLine), ...(await this.strays(tx, cycle.id))];
+    const faults = [...draft.changed.map(changedLine), ...(await this.disputes(tx, cycle.id))];
     const kept = await this.days.kept(tx, cycle.id);
     const closed = (day: string): boolean => isSealed(cycle.status) || kept.days.has(day);
     faults.push(
@@ -118,7 +119,7 @@ export class VerificationService {
     let resultsRoot = '';
     if (isSealed(cycle.status)) {
       resultsRoot = await this.resultsRoot(tx, cycle.id);
-      const all = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
+      const all = (await this.cycles.listIn(tx)).filter(({ currency }) => currency === cycle.currency);
       faults.push(...(await this.cycles.faults(tx, cycle, all)));
       const derived = await this.netting.fromLines(tx, cycle.id);
       const { positions: nets } = net(derived.groups);
@@ -130,14 +131,20 @@ export class VerificationService {
         ...(await this.results(tx, cycle, derived)),
         ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
         ...chainFaults(stored),
-        ...(await this.confirmed(tx, cycle)),
-        ...sealFaults(await this.cycles.seal(tx, cycle.id), {
+        ...(await this.sealFaults(tx, cycle.id, {
           lineCount: draft.lineCount,
           linesRoot: draft.linesRoot,
           resultsRoot,
-        }),
+        })),
+      );
+    } else if (cycle.status !== 'freezing') {
+      faults.push(
+        ...(await this.results(tx, cycle, { groups: [], matrix: [] })),
+        ...differences('statement', [...newest.values()].map(statementRow), []),
       );
     }
+    const nets = isConfirmed(cycle.status) ? await this.positions.fromLines(tx, cycle.id) : [];
+    faults.push(...(await this.positionFaults(tx, cycle, nets)));
     return { cycle, lines: draft.lineCount, faults, resultsRoot };
   }
 
@@ -150,19 +157,6 @@ export class VerificationService {
       ? { days: new Map([[day, read.legs]]), totals: read.totals }
       : { days: new Map<string, bigint>(), totals: [] };
     return { read, faults: [...read.changed.map(changedLine), ...dayFaults(kept, derived)] };
-  }
-
-  /** Lines of a cycle that are also in another one, and disputes. */
-  async strays(tx: EntityManager, cycle: string): Promise<Fault[]> {
-    const doubles = await this.lines.doubles(tx, cycle);
-    return [
-      ...doubles.map((double): Fault => ({
-        kind: 'line',
-        id: idFromUuid('ln', double.id),
-        detail: `lies in ${double.cycle}, too`,
-      })),
-      ...(await this.disputes(tx, cycle)),
-    ];
   }
 
   /** Lines marked as disputed. Nothing in the service opens disputes, so the mark is unauthorized. */
@@ -247,17 +241,28 @@ export class VerificationService {
     ];
   }
 
-  private async confirmed(tx: EntityManager, cycle: Cycle): Promise<Fault[]> {
-    if (cycle.status === 'frozen') return [];
+  /** Positions that are not these, are in dispute, or were confirmed by nobody. */
+  private async positionFaults(tx: EntityManager, cycle: Cycle, derived: readonly Position[]): Promise<Fault[]> {
     const stored = await this.positions.ofCycle(tx, cycle.id);
-    const nets = new Map((await this.positions.fromLines(tx, cycle.id)).map((position) => [position.party, position]));
+    const nets = new Map(derived.map(({ party, net: value }) => [party, value]));
     // a party without lines has nothing to pay or receive
-    const parties = new Set<Party>([...stored.map(({ party }) => party), ...nets.keys()]);
+    const parties = isConfirmed(cycle.status) ? new Set([...stored.map(({ party }) => party), ...nets.keys()]) : [];
     return differences(
       'position',
       stored.map(positionRow),
-      [...parties].map((party) => positionRow(nets.get(party) ?? { party, net: 0n, disputed: 0n })),
+      [...parties].map((party) => positionRow({ party, net: nets.get(party) ?? 0n, disputed: 0n })),
     );
+  }
+
+  private async sealFaults(tx: EntityManager, id: string, found: CycleSeal): Promise<Fault[]> {
+    const rowOf = (seal: CycleSeal): Row => ({
+      id: 'freeze',
+      says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
+    });
+    const stored = await this.cycles.seal(tx, id);
+    const faults = differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
+    if (faults.length > 0 || (await this.cycles.sealedAs(tx, id, found))) return faults;
+    return [{ kind: 'seal', id: 'freeze', detail: 'is not the one that the freeze put on record' }];
   }
 }
 
@@ -343,12 +348,4 @@ function chainFaults(stored: readonly ChainedStatement[]): Fault[] {
       id: `${header.brand} v${header.version}`,
       detail: `follows ${header.previousHash ?? 'none'}, should follow ${hashBefore ?? 'none'}`,
     }));
-}
-
-function sealFaults(stored: CycleSeal | null, found: CycleSeal): Fault[] {
-  const rowOf = (seal: CycleSeal): Row => ({
-    id: 'freeze',
-    says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
-  });
-  return differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
 }
