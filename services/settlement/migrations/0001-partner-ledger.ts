@@ -22,9 +22,6 @@ export const partnerLedger = defineMigration({
       from_at timestamptz not null,
       to_at timestamptz not null,
       cut_off_at timestamptz,
-      frozen_at timestamptz,
-      confirmed_at timestamptz,
-      closed_at timestamptz,
       -- the newest day that accepts no more lines
       closed_through date,
       -- result of the freeze: number and digest of the lines, digest of the results
@@ -34,10 +31,7 @@ export const partnerLedger = defineMigration({
       unique (month, currency),
       check (id in (month, month || '-' || currency)),
       check ((cut_off_at is null) = (status = 'open')),
-      check ((frozen_at is null) = (status in ('open', 'cut_off', 'freezing'))),
-      check (num_nulls(frozen_at, line_count, lines_root, results_root) in (0, 4)),
-      check ((confirmed_at is not null) = (status in ('confirmed', 'closed'))),
-      check ((closed_at is not null) = (status = 'closed'))
+      check (num_nulls(line_count, lines_root, results_root) = case when status in ('open', 'cut_off', 'freezing') then 3 else 0 end)
     );
 
     -- A cycle only ever moves to its next state. Its period is fixed from the cut-off on, and the result of its freeze forever.
@@ -52,8 +46,8 @@ export const partnerLedger = defineMigration({
         or array_position(states, new.status) not between array_position(states, old.status)
              and array_position(states, old.status) + 1
         or (old.status <> 'open' and (new.from_at, new.to_at, new.cut_off_at) is distinct from (old.from_at, old.to_at, old.cut_off_at))
-        or (old.frozen_at is not null and (new.frozen_at, new.line_count, new.lines_root, new.results_root)
-             is distinct from (old.frozen_at, old.line_count, old.lines_root, old.results_root))
+        or (old.line_count is not null and (new.line_count, new.lines_root, new.results_root)
+             is distinct from (old.line_count, old.lines_root, old.results_root))
         or (old.status = 'closed' and new is distinct from old)
         or new.closed_through < old.closed_through or (new.closed_through is null and old.closed_through is not null)
       then

@@ -23,9 +23,6 @@ create table cycle (
   from_at timestamptz not null,
   to_at timestamptz not null,
   cut_off_at timestamptz,
-  frozen_at timestamptz,
-  confirmed_at timestamptz,
-  closed_at timestamptz,
   -- the newest day that accepts no more lines
   closed_through date,
   -- result of the freeze: number and digest of the lines, digest of the results
@@ -35,10 +32,8 @@ create table cycle (
   unique (month, currency),
   check (id = month or id = ((month || '-') || currency)),
   check ((cut_off_at is null) = (status = 'open')),
-  check ((frozen_at is null) = (status in ('open', 'cut_off', 'freezing'))),
-  check (num_nulls(frozen_at, line_count, lines_root, results_root) in (0, 4)),
-  check ((confirmed_at is not null) = (status in ('confirmed', 'closed'))),
-  check ((closed_at is not null) = (status = 'closed'))
+  check (num_nulls(line_count, lines_root, results_root) = case when status in ('open', 'cut_off', 'freezing') then 3
+    else 0 end)
 );
 create trigger cycle_guard before delete or update on cycle for each row execute function guard_cycle();
 create trigger cycle_no_truncate before truncate on cycle for each statement execute function guard_cycle();

@@ -21,7 +21,7 @@ const freezeAnew = async (): Promise<void> => {
   const results = ['frozen_group', 'frozen_matrix', 'statement', 'day_total', 'day_seal'];
   for (const table of results) await books.admin.query(`delete from ${table} where cycle = '2026-03'`);
   await books.admin.query(
-    `update cycle set status = 'freezing', frozen_at = null, line_count = null, lines_root = null, results_root = null where id = '2026-03'`,
+    `update cycle set status = 'freezing', line_count = null, lines_root = null, results_root = null where id = '2026-03'`,
   );
   await books.admin.query(`update cycle_freeze set stage = 'days', through = null, line_count = 0, lines_root = $1`, [
     NO_LINES,
@@ -74,7 +74,7 @@ it('is not confirmed beside a later cycle that nobody closed', async () => {
   await rewrite(OF_MARCH, TO_APRIL);
   await freezeAnew();
   await books.admin.query(
-    `update cycle n set status = 'closed', (to_at, cut_off_at, frozen_at, confirmed_at, closed_at) = (x, x, x, x, x), line_count = 2,
+    `update cycle n set status = 'closed', (to_at, cut_off_at) = (x, x), line_count = 2,
         lines_root = m.lines_root, results_root = m.results_root
        from cycle m, (select timestamptz '2026-04-01T04:00Z' as x) t where m.id = '2026-03' and n.id = '2026-04'`,
   );

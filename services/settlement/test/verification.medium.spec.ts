@@ -98,6 +98,8 @@ describe('the verification of a cycle', () => {
     ['seal', `delete from line where posting_id = 'e9'`],
     ['seal', `update cycle set line_count = line_count + 1`],
     ['seal', `update cycle set results_root = lines_root`],
+    ['seal', `update cycle_freeze set line_count = line_count + 1`],
+    ['seal', `delete from cycle_freeze`],
     ['seal', `update frozen_group set payer_entity = 'le-mine' where payer = 'brand:aurora'`],
     ['seal', `update frozen_group set fx_rate = 2 where payer = 'brand:aurora' and kind = 'fee'`],
     ['group', `update frozen_group set amount = amount + 1 where payer = 'brand:aurora' and kind = 'reimbursement'`],

@@ -6049,25 +6049,11 @@ export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierH
 export type ParkedListData = {
     body?: never;
     path?: never;
-    query?: {
-        limit?: number;
-        /**
-         * `page.after` of the previous page, with the same filters.
-         */
-        after?: string;
-    };
+    query?: never;
     url: '/v1/operator/parked';
 };
 
 export type ParkedListErrors = {
-    /**
-     * `cursor_invalid`: The cursor is not valid.
-     */
-    400: Problem;
-    /**
-     * `validation_failed`: The request is not valid.
-     */
-    422: Problem;
     /**
      * `unavailable`: Part of the network is unavailable.
      */
@@ -6082,8 +6068,7 @@ export type ParkedListError = ParkedListErrors[keyof ParkedListErrors];
 
 export type ParkedListResponses = {
     200: {
-        data: Array<ParkedEvent>;
-        page: PageInfo;
+        events: Array<ParkedEvent>;
     };
 };
 
@@ -6118,8 +6103,7 @@ export type ParkedRetryError = ParkedRetryErrors[keyof ParkedRetryErrors];
 
 export type ParkedRetryResponses = {
     200: {
-        data: Array<ParkedEvent>;
-        page: PageInfo;
+        events: Array<ParkedEvent>;
     };
 };
 
@@ -6166,8 +6150,7 @@ export type ParkedSetAsideError = ParkedSetAsideErrors[keyof ParkedSetAsideError
 
 export type ParkedSetAsideResponses = {
     200: {
-        data: Array<ParkedEvent>;
-        page: PageInfo;
+        events: Array<ParkedEvent>;
     };
 };
 

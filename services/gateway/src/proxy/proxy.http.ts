@@ -133,7 +133,6 @@ function forward(
       },
     },
     headers,
-    route.getHasEffect === true,
     (code) => refuse(response, code, context, { headers }),
     () => {
       const [last] = tried.slice(-1);

@@ -11,8 +11,8 @@ begin
     or array_position(states, new.status) not between array_position(states, old.status)
          and array_position(states, old.status) + 1
     or (old.status <> 'open' and (new.from_at, new.to_at, new.cut_off_at) is distinct from (old.from_at, old.to_at, old.cut_off_at))
-    or (old.frozen_at is not null and (new.frozen_at, new.line_count, new.lines_root, new.results_root)
-         is distinct from (old.frozen_at, old.line_count, old.lines_root, old.results_root))
+    or (old.line_count is not null and (new.line_count, new.lines_root, new.results_root)
+         is distinct from (old.line_count, old.lines_root, old.results_root))
     or (old.status = 'closed' and new is distinct from old)
     or new.closed_through < old.closed_through or (new.closed_through is null and old.closed_through is not null)
   then

@@ -65,9 +65,6 @@ export class CyclesRepository {
       `update cycle set status = $2::text,
          to_at = case when $2 = 'cut_off' then $4 else to_at end,
          cut_off_at = case when $2 = 'cut_off' then $3 else cut_off_at end,
-         frozen_at = case when $2 = 'frozen' then $3 else frozen_at end,
-         confirmed_at = case when $2 = 'confirmed' then $3 else confirmed_at end,
-         closed_at = case when $2 = 'closed' then $3 else closed_at end,
          line_count = coalesce($5::bigint, line_count),
          lines_root = coalesce($6::text, lines_root),
          results_root = coalesce($7::text, results_root)

@@ -6,6 +6,7 @@ import { runAudit } from '#libs/postgres';
 import { isConfirmed, isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { FreezesRepository } from '../cycles/freezes.repository.js';
 import { totalKey } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { DaysService } from '../days/days.service.js';
@@ -52,6 +53,7 @@ export class VerificationService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly cycles: CyclesService,
+    private readonly freezes: FreezesRepository,
     private readonly netting: NettingService,
     private readonly drafts: StatementDraftsService,
     private readonly statements: StatementFreezeService,
@@ -255,12 +257,25 @@ export class VerificationService {
   }
 
   private async sealFaults(tx: EntityManager, id: string, found: CycleSeal): Promise<Fault[]> {
+    const linesOf = ({ lineCount, linesRoot }: Omit<CycleSeal, 'resultsRoot'>): Row['says'] => ({
+      lines: lineCount.toString(),
+      linesRoot,
+    });
     const rowOf = (seal: CycleSeal): Row => ({
       id: 'freeze',
-      says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
+      says: { ...linesOf(seal), resultsRoot: seal.resultsRoot },
     });
-    const stored = await this.cycles.seal(tx, id);
-    const faults = differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
+    const progressOf = (stage: string, lines: Omit<CycleSeal, 'resultsRoot'>): Row => ({
+      id: 'progress of the freeze',
+      says: { stage, ...linesOf(lines) },
+    });
+    const [stored, progress] = [await this.cycles.seal(tx, id), await this.freezes.find(tx, id)];
+    const faults = [
+      ...differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]),
+      ...differences('seal', progress === null ? [] : [progressOf(progress.stage, progress)], [
+        progressOf('done', found),
+      ]),
+    ];
     if (faults.length > 0 || (await this.cycles.sealedAs(tx, id, found))) return faults;
     return [{ kind: 'seal', id: 'freeze', detail: 'is not the one that the freeze put on record' }];
   }
