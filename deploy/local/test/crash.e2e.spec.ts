@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processAlive } from '#libs/servers';
+import { waitGone } from '#libs/servers';
 import { expectInvariants } from '#libs/testing';
 import { projectRoot } from '../network/root.js';
 import { readOrders } from '../replay/orders.js';
@@ -95,6 +95,6 @@ describe('a network killed in the middle of a replay', () => {
     const { sandbox, postmaster, pid } = network;
     await expectInvariants(network.gateway, await new Client(sandbox, sandbox.operator).bearer());
     expect(await network.stop()).toBe(0);
-    expect([processAlive(pid), processAlive(postmaster)]).toEqual([false, false]);
+    expect([await waitGone(pid, 1_000), await waitGone(postmaster, 1_000)]).toEqual([true, true]);
   });
 });

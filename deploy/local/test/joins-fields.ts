@@ -1,3 +1,14 @@
+/**
+ * Values that may be equal and are not tried: balances and credits, which follow the member's own acts at any brand, and which every till
+ * must see. Two other amounts are balances of a brand's own points, and as free to follow those acts:
+ * - `entries.data[].points` of an `expiry` in time: what the member had not spent anywhere of the brand's points of that day. It is tried
+ *   below together with all entries, because the grants of the first day expire;
+ * - `points.toDebt` and `points.expired` in the answer to a return of an order: what the member had spent, or let expire, of the points of
+ *   that order. No order is returned here.
+ */
+export const BALANCES =
+  /\bwallet\.(available|held|pending|debt|balance|nextExpiry)|^expirations\b|\bcredits\b|\blimit$/;
+
 /** Every field that was tried. A new field must be reviewed and added here. */
 export const FIELDS: string[] = [
   'authorization.captured',

@@ -3,9 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './client.js';
 import { flatten } from './joining.js';
 import type { Record } from './joining.js';
-
-/** Values that may be equal: balances and credits, which follow the member's own acts at any brand, and which every till must see. */
-const BALANCES = /\bwallet\.(available|held|pending|debt|balance|nextExpiry)|^expirations\b|\bcredits\b|\blimit$/;
+import { BALANCES } from './joins-fields.js';
 
 /** A brand of the sandbox that keeps everything it receives, by member. */
 export class ListeningBrand {

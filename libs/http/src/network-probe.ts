@@ -2,7 +2,7 @@ import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { fail, monotonicMs } from '#libs/kernel';
-import type { ConsumerLag, ParkedItem, SourceBacklog } from '#libs/messaging';
+import type { ConsumerLag, ParkedItem, ParkedPart, SourceBacklog } from '#libs/messaging';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
@@ -17,7 +17,7 @@ export interface MessagingProbe {
   backlog(): Promise<SourceBacklog[]>;
   lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
-  parkedEvents(): Promise<ParkedItem[]>;
+  parkedEvents(part: ParkedPart): Promise<ParkedItem[]>;
   setAside(id: string, eventId: string, by: string, reason: string): Promise<boolean>;
   tryAgain(id: string): Promise<boolean>;
   brokerReady(): Promise<boolean>;
@@ -151,8 +151,8 @@ export class NetworkProbe {
   }
 
   /** Events that wait for an operator or were set aside by one. */
-  async parkedEvents(service: string): Promise<ParkedEvent[]> {
-    return ((await this.messaging?.parkedEvents()) ?? []).map((record) => parkedEvent(service, record));
+  async parkedEvents(service: string, part: ParkedPart): Promise<ParkedEvent[]> {
+    return ((await this.messaging?.parkedEvents(part)) ?? []).map((record) => parkedEvent(service, record));
   }
 
   /** @throws DomainError `not_found` */

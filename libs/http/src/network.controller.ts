@@ -1,18 +1,20 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
 import type { FastifyReply } from 'fastify';
 import { InternalRoute } from '#libs/auth';
 import type { ProcessConfig } from '#libs/config';
-import { AllianceClock, fail, isDomainError, parseInstant } from '#libs/kernel';
+import { AllianceClock, fail, isDomainError, MAX_PAGE, parseInstant } from '#libs/kernel';
 import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
 import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import type { DueItems } from './due.js';
-import { IsInstant, IsText } from './fields.js';
+import { IsInstant, IsText, IsWhole } from './fields.js';
 import type { Check } from './invariants.js';
 import { NetworkProbe } from './network-probe.js';
+import { queryNumber } from './paging.js';
 import type { ParkedEvent } from './parked.js';
 import { CONFIG } from './tokens.js';
 
@@ -20,6 +22,23 @@ class ClockBody {
   /** Null returns the clock to real time. */
   @IsInstant({ optional: true })
   now?: string | null;
+}
+
+class ParkedQuery {
+  @Transform(({ value }) => queryNumber(value))
+  @IsWhole(1, MAX_PAGE + 1, { optional: true })
+  limit: number = 100;
+
+  /** Id of the record before the first. */
+  @IsText(18, { optional: true, pattern: /^\d+$/ })
+  after: string = '0';
+
+  /** `true` leaves out those that were set aside. */
+  @IsText(5, { optional: true, pattern: /^(true|false)$/ })
+  open?: string;
+
+  @IsText(128, { optional: true })
+  consumer?: string;
 }
 
 class OperatorActBody {
@@ -85,8 +104,9 @@ export class NetworkController {
 
   @Get('parked')
   @InternalRoute('gateway', 'settlement')
-  parked(): Promise<ParkedEvent[]> {
-    return this.probe.parkedEvents(this.audit.service);
+  parked(@Query() { limit, after, open, consumer }: ParkedQuery): Promise<ParkedEvent[]> {
+    const groups = consumer === undefined ? {} : { groups: [consumer] };
+    return this.probe.parkedEvents(this.audit.service, { limit, after, open: open === 'true', ...groups });
   }
 
   @Post('parked/:id/set-aside')

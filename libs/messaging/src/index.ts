@@ -10,7 +10,7 @@ export { MessagingModule } from './messaging.module.js';
 export { OnEvents } from './on-events.js';
 export type { OnEventsOptions } from './on-events.js';
 export { discard, listParked, release, rewindGroup, showParked } from './operator.js';
-export type { ParkedFilter, ParkedItem } from './operator.js';
+export type { ParkedFilter, ParkedItem, ParkedPart } from './operator.js';
 export { Outbox } from './outbox.js';
 export type { OutboxEvent } from './outbox.js';
 export { IN_ORDER, RELAY_START } from './ports.js';

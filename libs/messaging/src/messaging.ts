@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import { groupBy } from '#libs/kernel';
 import { createPool, type Retention } from '#libs/postgres';
 import { listHeads, setAside, tryAgain } from './operator.js';
-import type { ParkedItem } from './operator.js';
+import type { ParkedItem, ParkedPart } from './operator.js';
 import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
@@ -150,8 +150,8 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** The oldest records that wait for an operator or were set aside by one; for a parked key, the record that blocks it. */
-  parkedEvents(limit = 100): Promise<ParkedItem[]> {
-    return this.onClient((client) => listHeads(client, limit));
+  parkedEvents(part: ParkedPart = {}): Promise<ParkedItem[]> {
+    return this.onClient((client) => listHeads(client, part));
   }
 
   /** Sets one record aside, so that the records behind it continue; false when there is none. */

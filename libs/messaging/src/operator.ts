@@ -108,8 +108,23 @@ function toItem(row: ParkedRow): ParkedItem {
   };
 }
 
+/** Part of the list of parked records. */
+export interface ParkedPart {
+  /** Default 100. */
+  readonly limit?: number;
+  /** Id of the record before the first; default 0. */
+  readonly after?: string;
+  /** Only records that wait for an operator or are tried again, not those set aside. */
+  readonly open?: boolean;
+  /** Only records of these groups. */
+  readonly groups?: readonly string[];
+}
+
 /** Records that wait for an operator or were set aside by one, oldest first; for a parked key, the record that blocks it. */
-export async function listHeads(client: pg.ClientBase, limit: number): Promise<ParkedItem[]> {
+export async function listHeads(
+  client: pg.ClientBase,
+  { limit = 100, after = '0', open = false, groups }: ParkedPart,
+): Promise<ParkedItem[]> {
   const { rows } = await client.query<ParkedRow>(
     `select r.*, coalesce(r.release_at, k.release_at) is not null as releasing
        from (select * from parked_record where kind <> 'parked'
@@ -118,8 +133,10 @@ export async function listHeads(client: pg.ClientBase, limit: number): Promise<P
                select * from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
                   and r.key = k.key order by r.id limit 1) h) r
        left join parked_key k on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key
+      where r.id > $2 and ($3::text[] is null or r.consumer_group = any($3))
+        and (not $4 or r.kind <> 'set_aside' or r.release_at is not null)
       order by r.id limit $1`,
-    [limit],
+    [limit, after, groups ?? null, open],
   );
   return rows.map(toItem);
 }

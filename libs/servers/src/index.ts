@@ -5,4 +5,4 @@ export { startPostgres, type PostgresOptions, type RunningPostgres } from './pos
 export { postgresClients } from './postgres-clients.js';
 export { removePostgresData } from './postgres-place.js';
 export { freePort, openDoor, portOf } from './port.js';
-export { processAlive } from './process.js';
+export { processAlive, waitGone } from './process.js';

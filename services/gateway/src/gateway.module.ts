@@ -16,17 +16,23 @@ import { InvariantsService } from './invariants/invariants.service.js';
 import { NetworkClient } from './network/network.client.js';
 import { ParkedController } from './parked/parked.controller.js';
 import { ParkedService } from './parked/parked.service.js';
+import { UpstreamPoolsHttp } from './proxy/upstream-pools.http.js';
 
 @Module({})
 export class GatewayModule {
   static forService(config: GatewayConfig): DynamicModule {
-    const [identityUrl = ''] = instanceUrls(config).identity;
+    const urls = instanceUrls(config);
+    const [identityUrl = ''] = urls.identity;
     return {
       module: GatewayModule,
       controllers: [HealthController, InvariantsController, AuditController, ParkedController, DocsController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
         approvalsProvider(identityUrl),
+        {
+          provide: UpstreamPoolsHttp,
+          useFactory: () => new UpstreamPoolsHttp(urls, config.upstreamConnections, config.upstreamTimeoutMs),
+        },
         NetworkClient,
         HealthService,
         InvariantsService,

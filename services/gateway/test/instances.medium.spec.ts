@@ -13,6 +13,8 @@ let behind: Behind;
 let first: Server;
 let second: Server;
 const taken: Record<'first' | 'second', string[]> = { first: [], second: [] };
+/** Clicks that an instance counted. */
+const clicks: (string | undefined)[] = [];
 /** What the first instance does when it goes on; null while it is not frozen. */
 let held: (() => void)[] | null = null;
 
@@ -23,6 +25,7 @@ async function instance(name: 'first' | 'second'): Promise<Server> {
     request.on('error', () => undefined);
     const answer = (): void => {
       if (request.method !== 'HEAD') taken[name].push(body);
+      if (request.url?.startsWith('/l/') === true) clicks.push(request.url);
       if (request.url === '/v1/orders/broken') request.socket.destroy();
       else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ by: name }));
     };
@@ -39,7 +42,8 @@ const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() 
 beforeAll(async () => {
   first = await instance('first');
   second = await instance('second');
-  behind = await gatewayBefore({ LEDGER_URL: [NOBODY, urlOf(first), urlOf(second)].join(',') });
+  const urls = [NOBODY, urlOf(first), urlOf(second)].join(',');
+  behind = await gatewayBefore({ LEDGER_URL: urls, REFERRALS_URL: urls });
 });
 afterAll(async () => {
   await behind.close();
@@ -87,6 +91,16 @@ it('avoids an instance that accepts calls and answers none, until it answers aga
     }
   };
   held = [];
+  const links = Array.from({ length: 6 }, (_, n) => `/l/c${n}`);
+  const followed = links.map((path) => fetch(behind.gateway.url + path));
+  const token = await behind.tokens.operator();
+  const listed = setTimeout(2_500).then(async () => {
+    const at = performance.now();
+    const { status } = await fetch(`${behind.gateway.url}/v1/operator/parked`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return { status, ms: performance.now() - at };
+  });
   await until(4_000);
   const thawed = performance.now() - begun;
   for (const answer of held.splice(0)) answer();
@@ -104,6 +118,12 @@ it('avoids an instance that accepts calls and answers none, until it answers aga
   // a write that the frozen instance may have done was sent nowhere else
   const writes = [...taken.first, ...taken.second].filter((body) => body !== '').map(Number);
   expect(writes.sort((a, b) => a - b)).toEqual(calls.map(({ n }) => n).filter((n) => n % 3 !== 0));
+  // the gateway's own questions avoid the frozen instance, too
+  const list = await listed;
+  expect([list.status, list.ms < 500]).toEqual([200, true]);
+  // nor was a click, which is a GET
+  for (const response of await Promise.all(followed)) expect(response.status).toBe(200);
+  expect(clicks.sort()).toEqual(links);
 });
 
 it('sends an operator’s act to an instance that can be reached', async () => {
@@ -114,7 +134,7 @@ it('sends an operator’s act to an instance that can be reached', async () => {
   });
   expect(response.status).toBe(200);
   // the list that follows is requested without a body
-  const acts = taken.first.filter((body) => body !== '');
+  const acts = [...taken.first, ...taken.second].filter((body) => body !== '');
   expect(acts).toHaveLength(1);
   // the id in the token, as the record names the client for all its other acts
   expect(JSON.parse(acts[0] ?? '')).toMatchObject({ by: decodeJwt(token)['client_id'] });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERROR_CATALOGUE } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
 import { NAMES, gatewayBefore, json } from './upstreams.js';
 import type { Behind } from './upstreams.js';
 
@@ -60,14 +61,46 @@ describe('GET /v1/operator/invariants', () => {
       'due',
       'backlog',
       'lag',
-      'parked',
+      'parked?open=true',
       'due',
       'backlog',
       'lag',
-      'parked',
+      'parked?open=true',
       'clock',
       'invariants',
+      'due',
+      'backlog',
+      'lag',
+      'parked?open=true',
     ]);
+  });
+
+  it('is not settled when something happened while the checks were read, even if it has been handled since', async () => {
+    const lag = (end: number): unknown => [
+      {
+        ...{ consumer: 'settlement.ledger', events: 0, comingAgain: 0 },
+        progress: [{ partition: 'postings/0', end: String(end), handled: String(end) }],
+      },
+    ];
+    let traffic = true;
+    let checked = 0;
+    behind.behaviours.set('settlement /internal/v1/lag', (_request, response) =>
+      json(response, lag(7 + (traffic ? checked : 0))),
+    );
+    const unequal = { name: 'settlement: equal', ok: false, expected: '2', measured: '1' };
+    const kept = behind.behaviours.get('settlement /internal/v1/invariants');
+    behind.behaviours.set('settlement /internal/v1/invariants', (_request, response) => {
+      checked += 1;
+      json(response, { checks: [unequal] });
+    });
+    const report = async (): Promise<unknown> =>
+      (await get('/v1/operator/invariants', await behind.tokens.operator())).json();
+    expect(await report()).toMatchObject({ settled: false, ok: false });
+    // nothing came in between: the difference is real
+    traffic = false;
+    expect(await report()).toMatchObject({ settled: true, ok: false });
+    if (kept) behind.behaviours.set('settlement /internal/v1/invariants', kept);
+    behind.behaviours.set('settlement /internal/v1/lag', (_request, response) => json(response, []));
   });
 
   it('is not settled when something handled during the first round caused more work', async () => {
@@ -141,6 +174,35 @@ describe('POST /v1/operator/parked/{service}/{id}/set-aside', () => {
     expect((await send()).status).toBe(200);
     expect(told('/17/set-aside')).toMatchObject([{ by: 'cl_operator', eventId: 'po_1', reason }]);
     expect(told('/ap_1/used')).toHaveLength(1);
+  });
+
+  it('follows a list that gives every event once, page by page', async () => {
+    const parked = Object.fromEntries(NAMES.map((name, n) => [name, [n + 1, n + 5, n + 120]]));
+    for (const name of NAMES) {
+      behind.behaviours.set(`${name} /internal/v1/parked`, ({ url = '' }, response) => {
+        const query = new URL(url, 'http://x').searchParams;
+        const rest = (parked[name] ?? []).filter((id) => id > Number(query.get('after')));
+        json(
+          response,
+          rest.slice(0, Number(query.get('limit'))).map((id) => ({ ...event, id: String(id), service: name })),
+        );
+      });
+    }
+    const seen: string[] = [];
+    let after = '';
+    for (let more = true; more;) {
+      const response = await get(`/v1/operator/parked?limit=4${after}`, await behind.tokens.operator());
+      const { data, page } = (await response.json()) as Page<{ service: string; id: string }>;
+      expect(data.length).toBeLessThanOrEqual(4);
+      seen.push(...data.map(({ service, id }) => `${service} ${id}`));
+      more = page.more;
+      after = `&after=${page.after}`;
+    }
+    const every = [...NAMES].sort().flatMap((name) => (parked[name] ?? []).map((id) => `${name} ${id}`));
+    expect(seen).toEqual(every);
+    const wrong = await get('/v1/operator/parked?after=WyJjcm0iLCJ4Il0', await behind.tokens.operator());
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { code: 'cursor_invalid' }]);
+    for (const name of NAMES) answer(`${name} /internal/v1/parked`, []);
   });
 
   it('404 without asking anybody for what does not wait', async () => {

@@ -1,5 +1,14 @@
 import { defineMigration } from '#libs/postgres';
-import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql, REPLAYS } from './sql.js';
+import {
+  BIND_REPEATS,
+  brandAccount,
+  fileRestSql,
+  FUNCTION_SETTINGS,
+  ITEMS,
+  itemType,
+  keepSql,
+  REPLAYS,
+} from './sql.js';
 
 /**
  * Orders and grants. After the wallets are locked, one statement processes a whole batch: each wallet appears at most once, so every
@@ -139,6 +148,7 @@ const accrue = `
       v_out := v_out || (select array_agg(row(x.*)::ledger_outcome) from (
         with w as (select * from (${ITEMS}) i where n <> all (coalesce((select array_agg(n) from unnest(v_out)), '{}')))
         ${REPLAYS}) x);
+      ${BIND_REPEATS}
     end if;
     return query select * from unnest(v_out);
   end $fn$;

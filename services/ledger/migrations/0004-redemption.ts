@@ -1,5 +1,17 @@
 import { defineMigration } from '#libs/postgres';
-import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql, keySql, REPLAYS } from './sql.js';
+import {
+  ANSWER_REPEATS,
+  BIND_REPEATS,
+  brandAccount,
+  fileRestSql,
+  FUNCTION_SETTINGS,
+  ITEMS,
+  itemType,
+  keepSql,
+  keySql,
+  NEW_ITEMS,
+  REPLAYS,
+} from './sql.js';
 
 /** Reserves points and the lots behind them; with `at_once` captures them in the same posting. */
 const authorize = `
@@ -12,11 +24,10 @@ const authorize = `
   create function ledger_authorize_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_authorization_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_order integer; v_prefers text[];
+  declare v_wallets ledger_wallet[]; v_order integer; v_prefers text[]; v_out ledger_outcome[]; v_repeated boolean;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     select version, prefers into strict v_order, v_prefers from draw_order order by version desc limit 1;
-    return query
     with w as materialized (
       select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where cell = i.cell and quote_id = i.quote_id)
         then 'quote_used' when room < points then 'points_insufficient' end as decline
@@ -71,9 +82,12 @@ const authorize = `
         cell, brand, key, external_id, hash, transport_key, wallet_id, result as template
       from w where not known
     ), ${keepSql(`'authorization'`, 'true', 'decline is not null')}
-    select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
-    from answer
-    union all ${REPLAYS};
+    select array_agg(row(y.*)::ledger_outcome), bool_or(replayed) into v_out, v_repeated from (
+      select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
+      from answer
+      union all ${REPLAYS}) y;
+    if v_repeated then ${BIND_REPEATS} end if;
+    return query select * from unnest(v_out);
   end $fn$;
   grant execute on function ledger_authorize_v1(timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;
 `;
@@ -88,7 +102,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   create function ${name}(p_now timestamptz, p_wallets uuid[], p_items ledger_hold_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean; v_repeated boolean;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     with w as materialized (
@@ -167,11 +181,12 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
         cell, brand, key, external_id, hash, transport_key, wallet_id, result as template
       from f where not known
     ), ${keepSql(`'${kind}'`)}
-    select array_agg(row(y.*)::ledger_outcome), bool_or(balance is null and not replayed) into v_out, v_unfiled from (
+    select array_agg(row(y.*)::ledger_outcome), bool_or(balance is null and not replayed), bool_or(replayed) into v_out, v_unfiled, v_repeated from (
       select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
       from answer
       union all ${REPLAYS}) y;
     if v_unfiled then v_out := ${fileRestSql(`'${kind}'::operation_kind`, 'i.hold_id')}; end if;
+    if v_repeated then ${BIND_REPEATS} end if;
     return query select * from unnest(v_out);
   end $fn$;
   grant execute on function ${name}(timestamptz, uuid[], ledger_hold_item[]) to hezong_ledger;
@@ -186,11 +201,11 @@ const giveBack = `
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; g record; h hold; v_posting posting; v_limit bigint; v_room bigint;
+    v_out ledger_outcome[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    return query with w as materialized (${ITEMS}) ${REPLAYS};
-    for r in select * from (${ITEMS}) i where not known order by n
-    loop
+    ${ANSWER_REPEATS}
+    for r in ${NEW_ITEMS} loop
       select * into h from hold where cell = r.cell and id = r.hold_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_limit := h.captured - h.returned; v_posting := null;

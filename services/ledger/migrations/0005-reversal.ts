@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
+import { ANSWER_REPEATS, FUNCTION_SETTINGS, itemType, keySql, NEW_ITEMS } from './sql.js';
 
 /**
  * Takes back the points of a returned order: first its pending lots, then its own lots by expiry, then other open lots of the same
@@ -79,10 +79,11 @@ const reverse = `
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
     v_expired bigint; v_debt bigint; v_taken record; v_accounts integer[]; v_amounts bigint[];
+    v_out ledger_outcome[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    return query with w as materialized (${ITEMS}) ${REPLAYS};
-    for r in select * from (${ITEMS}) i where not known order by n loop
+    ${ANSWER_REPEATS}
+    for r in ${NEW_ITEMS} loop
       select * into b from purchase where cell = r.cell and id = r.purchase_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_posting := null; v_debt := 0; v_expired := 0; v_pending := 0;

@@ -133,9 +133,6 @@ const due = `
       select operation_id into strict v_id from claim where cell = ledger_cell(r.key) and key = r.key;
       insert into expiration_run (id, brand, external_id, request_hash, reason, result)
         values (r.id, r.brand, r.external_id, r.hash, r.reason, r.result::json) on conflict do nothing;
-      if r.transport_key is not null then
-        insert into claim (cell, key, operation_id) values (ledger_cell(r.transport_key), r.transport_key, v_id);
-      end if;
     end if;
     select * into v_run from expiration_run where id = v_id for update;
     v_out.subject_id := coalesce(v_id, r.id); v_out.posted_at := coalesce(v_run.posted_at, p_now);
@@ -144,6 +141,7 @@ const due = `
       return next v_out;
       return;
     end if;
+    if v_transport is null and r.transport_key is not null then perform ledger_bind_v1(array[r.key], array[r.transport_key]); end if;
     v_out.verdict := 'created'; v_out.result := v_run.result::text;
     if v_run.posted_at is null then
       v_out.replayed := false; v_out.result := null;

@@ -1,5 +1,5 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
+import { ANSWER_REPEATS, FUNCTION_SETTINGS, itemType, keySql, NEW_ITEMS } from './sql.js';
 
 /** Deliveries of orders, and points of a grant that are taken back. Both are rare, so items are processed one after another. */
 const functions = `
@@ -11,11 +11,11 @@ const functions = `
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_wallet wallet; r record; b purchase; l lot; v_answer ledger_outcome; v_lots uuid[]; v_released bigint;
-    v_expired bigint;
+    v_expired bigint; v_out ledger_outcome[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    return query with w as materialized (${ITEMS}) ${REPLAYS};
-    for r in select * from (${ITEMS}) i where not known order by n loop
+    ${ANSWER_REPEATS}
+    for r in ${NEW_ITEMS} loop
       select * into b from purchase where cell = r.cell and id = r.purchase_id and wallet_id = r.wallet_id;
       continue when not found;
       insert into order_event (cell, epoch, xid, id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at)
@@ -57,11 +57,11 @@ const functions = `
   create function ledger_take_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_taking_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; r record; v_answer ledger_outcome; v_posting posting; v_taken record;
+  declare v_wallets ledger_wallet[]; r record; v_answer ledger_outcome; v_posting posting; v_taken record; v_out ledger_outcome[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    return query with w as materialized (${ITEMS}) ${REPLAYS};
-    for r in select * from (${ITEMS}) i where not known order by n loop
+    ${ANSWER_REPEATS}
+    for r in ${NEW_ITEMS} loop
       select * into v_taken from ledger_take_from(r.wallet_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,
         r.member_ref, r.posting_id, r.terms_id, '{}', '{}');
       v_posting := null;

@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
+import { ANSWER_REPEATS, FUNCTION_SETTINGS, itemType, keySql, NEW_ITEMS } from './sql.js';
 
 /**
  * Transfers points from one wallet to another: one posting on each side, against the account of points in transit. The sum of its
@@ -16,13 +16,13 @@ const functions = `
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; f wallet; t wallet; g record; v_at timestamptz; v_answer ledger_outcome; v_posting posting;
-    v_prefers text[];
+    v_prefers text[]; v_out ledger_outcome[];
     v_transit integer := ledger_brand_account('operator', 'transit');
   begin
     v_wallets := (ledger_lock_wallets(p_now, p_wallets))[:cardinality(p_items)];
-    return query with w as materialized (${ITEMS}) ${REPLAYS};
+    ${ANSWER_REPEATS}
     select prefers into strict v_prefers from draw_order order by version desc limit 1;
-    for r in select * from (${ITEMS}) i where not known order by n loop
+    for r in ${NEW_ITEMS} loop
       select greatest(r.at, posted_at) into strict v_at from wallet where cell = ledger_cell(r.to_wallet_id) and wallet_id = r.to_wallet_id;
       -- a process whose clock runs ahead may have posted to the other side
       if v_at > p_now then perform ledger_settle_wallets(array[r.wallet_id, r.to_wallet_id], v_at); end if;

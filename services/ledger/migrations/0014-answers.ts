@@ -89,6 +89,21 @@ const tables = `
         'captured', case p.kind when 'capture' then h.points else 0 end), p.id, p.posted_at
     from hold h join posting p on p.cell = h.cell and p.wallet_id = h.wallet_id and p.wallet_version = h.wallet_version;
 
+  -- The Idempotency-Keys of repeats lead to the operations of their business keys from now on. Fails on claim_pkey if one leads to another
+  -- operation by now: what was read before is out of date.
+  create function ledger_bind_v1(p_keys uuid[], p_transport_keys uuid[]) returns void language sql volatile security definer
+  set search_path = pg_catalog, public, pg_temp as $fn$
+    insert into claim (cell, key, wallet_id, operation_id)
+    select ledger_cell(u.transport_key), u.transport_key, c.wallet_id, c.operation_id
+    from unnest(p_keys, p_transport_keys) u(key, transport_key)
+    cross join lateral (select * from claim where cell = ledger_cell(u.key) and key = u.key offset 0) c
+    where not exists (select from claim t where t.cell = ledger_cell(u.transport_key) and t.key = u.transport_key
+      and t.operation_id = c.operation_id)
+    order by 1, 2
+  $fn$;
+  revoke execute on function ledger_bind_v1(uuid[], uuid[]) from public;
+  grant execute on function ledger_bind_v1(uuid[], uuid[]) to hezong_ledger;
+
   revoke insert, update, delete, truncate, references, trigger on claim, operation, operation_archive from public, hezong_ledger;
 `;
 

@@ -51,6 +51,28 @@ export const REPLAYS = `
 `;
 
 /**
+ * Binds the Idempotency-Keys of the repeats among `v_out` to what they repeat. A lane that meanwhile claimed one of them wins: the insert
+ * fails, and the batch is sent again.
+ */
+export const BIND_REPEATS = `
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+`;
+
+/**
+ * For functions that process items one after another: first answers the repeats. `NEW_ITEMS` are the rest. An item whose key another lane
+ * claims in between is among them; its insert fails, and the batch is sent again.
+ */
+export const ANSWER_REPEATS = `
+    v_out := (select array_agg(row(x.*)::ledger_outcome) from (with w as materialized (${ITEMS}) ${REPLAYS}) x);
+    if v_out is not null then
+      ${BIND_REPEATS}
+      return query select * from unnest(v_out);
+    end if;
+`;
+export const NEW_ITEMS = `(select * from (${ITEMS}) i where n <> all (coalesce((select array_agg(n) from unnest(v_out)), '{}')) order by n)`;
+
+/**
  * Stores the answers of a batch: rows of `answer` with the request. Keys are claimed in a fixed order, so that lanes that use the
  * same keys wait for each other but never deadlock.
  */

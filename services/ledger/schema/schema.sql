@@ -1023,6 +1023,7 @@ grant select on reader_key to hezong_ledger;
 \ir functions/ledger_allows.sql
 \ir functions/ledger_archive_v1.sql
 \ir functions/ledger_authorize_v1.sql
+\ir functions/ledger_bind_v1.sql
 \ir functions/ledger_block_hash.sql
 \ir functions/ledger_brand_account.sql
 \ir functions/ledger_capture_v1.sql

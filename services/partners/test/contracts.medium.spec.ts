@@ -7,6 +7,7 @@ import type { PartnersUnderTest } from './partners-under-test.js';
 let partners: PartnersUnderTest;
 beforeAll(async () => {
   partners = await partnersUnderTest();
+  await partners.asOperator('POST', '/v1/operator/test-clock', { now: '2026-03-02T08:00:00+08:00' });
   for (const slug of ['aurora', 'birch', 'crest'])
     await partners.asOperator('POST', '/v1/operator/brands', aBrand(slug));
 });
@@ -62,7 +63,6 @@ it('422 contract_overlap, and nothing is changed', async () => {
 });
 
 it('a successor begins where an ended version ends', async () => {
-  await partners.asOperator('POST', '/v1/operator/test-clock', { now: '2026-03-02T08:00:00+08:00' });
   const { body: first } = await create('birch');
   const end = (validTo: string): Promise<Answer> =>
     partners.asOperator('POST', `/v1/operator/brands/birch/contracts/${first.id}/end`, { validTo });

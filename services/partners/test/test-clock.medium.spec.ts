@@ -46,6 +46,20 @@ it('is released to real time, and never goes back from there', async () => {
   expect(await partners.asOperator('DELETE', CLOCK)).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
 });
 
+it('cannot go back in a network that already has brands, and so books in real time', async () => {
+  const real = await partnersUnderTest();
+  try {
+    expect((await real.asOperator('POST', '/v1/operator/brands', aBrand('early'))).status).toBe(201);
+    const back = (): Promise<Answer> => real.asOperator('POST', CLOCK, { now: '2017-01-01T00:00:00Z' });
+    expect(await back()).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
+    expect((await real.asOperator('GET', CLOCK)).body).toMatchObject({ frozen: false });
+    expect(real.told.filter(({ path }) => path.endsWith('/internal/v1/clock'))).toEqual([]);
+    expect((await real.asOperator('POST', CLOCK, { now: '2999-01-01T00:00:00Z' })).status).toBe(200);
+  } finally {
+    await real.close();
+  }
+});
+
 it('reports unavailable when a service did not receive it, and may be repeated', async () => {
   const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:9' });
   try {

@@ -230,6 +230,13 @@ describe('the life of cycles', () => {
     const good = Array.from({ length: 20 }, (_, i) =>
       posting(`g${i}`, ACCRUAL, `wg${i}`, 'aurora', at, [{ lotId: `G${i}`, issuer: 'aurora', points: 7n }]),
     );
+    // decided long ago: more than one page of them hides none that waits
+    await under.dataSource.query(
+      `insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code,
+          error_message, attempts, set_aside_by, set_aside_reason, set_aside_at)
+       select 'set_aside', 'settlement.ledger', 't', 0, n, 'k', 'old-' || n, 't', '{}', 'c', 'm', 1, 'cl_1', 'r', now()
+         from generate_series(1, 120) n`,
+    );
     await under.publish([...incomplete, ...good]);
     const lines = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(lines.body.lines).toMatchObject({ count: 20, points: 140 });
@@ -247,6 +254,16 @@ describe('the life of cycles', () => {
     ]) {
       expect(refused.body.detail).toContain(named);
     }
+    const page = async (query: string) =>
+      ((await under.asService('GET', `/internal/v1/parked?${query}`)).body as ParkedEvent[]).map(({ id }) =>
+        Number(id),
+      );
+    const all = await page('limit=200');
+    expect(all).toHaveLength(124);
+    expect(await page(`limit=50&after=${all[49]}`)).toEqual(all.slice(50, 100));
+    expect(await page('open=true&consumer=settlement.ledger')).toEqual(all.slice(120));
+    expect(await page('open=true&consumer=settlement.brands')).toEqual([]);
+    await under.dataSource.query(`delete from parked_record where event_id like 'old-%'`);
     // the events behind the first are not named: they wait for it
     await under.publish([posting('s1-next', ACCRUAL, wallet(1), 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
     const parkedEvents = async () => (await under.asService('GET', '/internal/v1/parked')).body as ParkedEvent[];

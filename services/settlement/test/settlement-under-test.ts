@@ -226,7 +226,7 @@ function answering(said: Neighbours): (asked: Asked) => unknown {
   return async ({ path, body }) => {
     if (said.moving) position += 10;
     const [sent, head] = [String(position), String(position + 10)];
-    const [route = ''] = /[^/]+$/.exec(path) ?? [];
+    const [route = ''] = /[^/?]+(?=\?|$)/.exec(path) ?? [];
     if (route === said.silent) return undefined;
     switch (route) {
       case 'backlog':

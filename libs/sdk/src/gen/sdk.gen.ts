@@ -1412,7 +1412,7 @@ export class Invariants extends HeyApiClient {
     /**
      * Check whether the books balance, as of when, and whether everything committed has been handled everywhere
      *
-     * `settled` is true when, at the time of the call, every consumer had handled everything committed and everything due had been done. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.
+     * `settled` is true when, at the time of the call, every consumer had handled everything committed, everything due had been done, and nothing was committed while the checks were read; a failed check proves a fault only then, because checks compare services at different instants. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.
      */
     public report<ThrowOnError extends boolean = true>(options?: Options<InvariantsReportData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsReportResponses, InvariantsReportErrors, ThrowOnError, 'data'>({
@@ -1426,7 +1426,7 @@ export class Invariants extends HeyApiClient {
     /**
      * Check whether everything committed has been handled everywhere
      *
-     * The same `settled` and `lag` as in the invariants, without reading the books: cheap enough for polling.
+     * The `settled` and `lag` of the invariants before the books are read: cheap enough for polling.
      */
     public lag<ThrowOnError extends boolean = true>(options?: Options<InvariantsLagData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsLagResponses, InvariantsLagErrors, ThrowOnError, 'data'>({
@@ -1470,7 +1470,7 @@ export class Parked extends HeyApiClient {
     /**
      * List events that could not be handled
      *
-     * The first hundred of each service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.
+     * By service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<ParkedListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<ParkedListResponses, ParkedListErrors, ThrowOnError, 'data'>({

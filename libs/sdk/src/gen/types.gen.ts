@@ -6049,11 +6049,25 @@ export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierH
 export type ParkedListData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        limit?: number;
+        /**
+         * `page.after` of the previous page, with the same filters.
+         */
+        after?: string;
+    };
     url: '/v1/operator/parked';
 };
 
 export type ParkedListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not valid.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is not valid.
+     */
+    422: Problem;
     /**
      * `unavailable`: Part of the network is unavailable.
      */
@@ -6068,7 +6082,8 @@ export type ParkedListError = ParkedListErrors[keyof ParkedListErrors];
 
 export type ParkedListResponses = {
     200: {
-        events: Array<ParkedEvent>;
+        data: Array<ParkedEvent>;
+        page: PageInfo;
     };
 };
 
@@ -6103,7 +6118,8 @@ export type ParkedRetryError = ParkedRetryErrors[keyof ParkedRetryErrors];
 
 export type ParkedRetryResponses = {
     200: {
-        events: Array<ParkedEvent>;
+        data: Array<ParkedEvent>;
+        page: PageInfo;
     };
 };
 
@@ -6150,7 +6166,8 @@ export type ParkedSetAsideError = ParkedSetAsideErrors[keyof ParkedSetAsideError
 
 export type ParkedSetAsideResponses = {
     200: {
-        events: Array<ParkedEvent>;
+        data: Array<ParkedEvent>;
+        page: PageInfo;
     };
 };
 

@@ -39,7 +39,7 @@ export class InvariantsController {
     summary:
       'Check whether the books balance, as of when, and whether everything committed has been handled everywhere',
     description:
-      '`settled` is true when, at the time of the call, every consumer had handled everything committed and everything due had been done. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.',
+      '`settled` is true when, at the time of the call, every consumer had handled everything committed, everything due had been done, and nothing was committed while the checks were read; a failed check proves a fault only then, because checks compare services at different instants. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.',
   })
   @ApiProblems('unavailable')
   report(): Promise<InvariantsReport> {
@@ -51,8 +51,7 @@ export class InvariantsController {
   @ApiAnswer(200, LAG_REPORT, { example: { settled: true, lag: EXAMPLE.lag, parked: [] } })
   @ApiOperation({
     summary: 'Check whether everything committed has been handled everywhere',
-    description:
-      'The same `settled` and `lag` as in the invariants, without reading the books: cheap enough for polling.',
+    description: 'The `settled` and `lag` of the invariants before the books are read: cheap enough for polling.',
   })
   @ApiProblems('unavailable')
   lag(): Promise<LagReport> {

@@ -13,7 +13,7 @@ function answers(over: Partial<Answers> = {}): Answers {
   return {
     due: [['membership', [{ work: 'ranks', items: 0 }]]],
     backlog: [['ledger', [{ source: 'postings', events: 0 }]]],
-    lag: [['settlement', [{ consumer: 'settlement.ledger', events: 0 }]]],
+    lag: [['settlement', [{ consumer: 'settlement.ledger', events: 0, progress: [] }]]],
     parked: [['settlement', []]],
     checks: [
       ['ledger', { checks: [check('zero sum')] }],
@@ -45,9 +45,9 @@ describe('report of the whole network', () => {
 
   it('is not settled while an event is unsent or unhandled anywhere', () => {
     expect(mergeReport('', answers({ backlog: [['crm', [{ source: 'outbox', events: 1 }]]] })).settled).toBe(false);
-    expect(mergeReport('', answers({ lag: [['ledger', [{ consumer: 'ledger.links', events: 2 }]]] })).settled).toBe(
-      false,
-    );
+    expect(
+      mergeReport('', answers({ lag: [['ledger', [{ consumer: 'ledger.links', events: 2, progress: [] }]]] })).settled,
+    ).toBe(false);
   });
 
   it('is not settled while due work waits for a sweep', () => {

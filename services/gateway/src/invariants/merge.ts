@@ -35,11 +35,16 @@ export interface Due {
   items: number;
 }
 
+/** A consumer's answer: its lag, and the ends of the partitions that it reads. */
+export interface Reading extends Lag {
+  readonly progress: readonly { readonly partition: string; readonly end: string }[];
+}
+
 /** Answers of all services by service name. */
 export interface Answers {
   readonly due: readonly (readonly [string, readonly Due[]])[];
   readonly backlog: readonly (readonly [string, readonly Backlog[]])[];
-  readonly lag: readonly (readonly [string, readonly Lag[]])[];
+  readonly lag: readonly (readonly [string, readonly Reading[]])[];
   readonly parked: readonly (readonly [string, readonly ParkedEvent[]])[];
   readonly checks: readonly (readonly [string, { readonly checks: readonly Check[] }])[];
 }
@@ -61,6 +66,14 @@ export function mergeLag({ due, backlog, lag: groups, parked: aside }: Omit<Answ
   );
   const parked = aside.flatMap(([, own]) => own).filter(({ status }) => status !== 'set_aside');
   return { settled: parked.length === 0 && lag.every(({ events }) => events === 0), lag, parked };
+}
+
+/** The ends of all partitions, as text. While it stays the same, no event was added to any of them. */
+export function endsOf(lag: Answers['lag']): string {
+  const ends = lag.flatMap(([, own]) =>
+    own.flatMap(({ consumer, progress }) => progress.map(({ partition, end }) => `${consumer} ${partition} ${end}`)),
+  );
+  return ends.sort().join('\n');
 }
 
 export function mergeChecks(answers: Answers['checks']): { ok: boolean; checks: Check[] } {

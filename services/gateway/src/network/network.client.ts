@@ -8,6 +8,8 @@ import type { ServiceUrls } from '#libs/config';
 import { DomainError, fail } from '#libs/kernel';
 import { GATEWAY_CONFIG } from '../gateway.config.js';
 import type { GatewayConfig } from '../gateway.config.js';
+import type { Instance } from '../proxy/instances.http.js';
+import { UpstreamPoolsHttp } from '../proxy/upstream-pools.http.js';
 
 export type ServiceName = keyof ServiceUrls;
 
@@ -28,7 +30,10 @@ export class NetworkClient implements OnModuleDestroy {
     keepAliveMaxTimeout: KEPT_IDLE_MS,
   });
 
-  constructor(@Inject(GATEWAY_CONFIG) config: GatewayConfig) {
+  constructor(
+    @Inject(GATEWAY_CONFIG) config: GatewayConfig,
+    private readonly pools: UpstreamPoolsHttp,
+  ) {
     this.tokens = new InternalTokens(config);
     this.urls = instanceUrls(config);
     const names = Object.keys(this.urls) as ServiceName[];
@@ -43,23 +48,26 @@ export class NetworkClient implements OnModuleDestroy {
   }
 
   /**
-   * Returns the JSON answer of one service, from its first instance that answers.
+   * Returns the JSON answer of one service, from its first instance that answers. Instances are chosen as for calls that are passed on.
    * @throws DomainError `unavailable` if no instance answers 2xx in time
    */
   async ask<T>(service: ServiceName, path: string, limitMs: number): Promise<T> {
     const token = await this.tokenFor(service);
     let cause: unknown;
-    for (const url of this.urls[service]) {
+    for (const instance of this.inTurn(service)) {
       try {
-        const { statusCode, body } = await request(url + path, {
-          dispatcher: this.agent,
-          headers: { authorization: `Bearer ${token}` },
-          signal: AbortSignal.timeout(limitMs),
+        return await instance.ask(async (origin, silent) => {
+          const { statusCode, body } = await request(origin + path, {
+            dispatcher: this.agent,
+            headers: { authorization: `Bearer ${token}` },
+            signal: AbortSignal.any([silent, AbortSignal.timeout(limitMs)]),
+          });
+          if (statusCode < 300) return (await body.json()) as T;
+          await body.dump();
+          throw new Error(`${service} answered ${statusCode} to ${path}`);
         });
-        if (statusCode < 300) return (await body.json()) as T;
-        await body.dump();
-        cause = new Error(`${service} answered ${statusCode} to ${path}`);
       } catch (error) {
+        if (isNotConnected(error)) this.pools.get(service).shun(instance);
         cause = error;
       }
     }
@@ -77,8 +85,8 @@ export class NetworkClient implements OnModuleDestroy {
    */
   async tell(service: ServiceName, path: string, body: object, limitMs: number): Promise<void> {
     const token = await this.tokenFor(service);
-    const send = (url: string): Promise<Dispatcher.ResponseData | null> =>
-      request(url + path, {
+    const send = (origin: string): Promise<Dispatcher.ResponseData | null> =>
+      request(origin + path, {
         method: 'POST',
         dispatcher: this.agent,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -86,7 +94,11 @@ export class NetworkClient implements OnModuleDestroy {
         signal: AbortSignal.timeout(limitMs),
       }).catch((cause: unknown) => (isNotConnected(cause) ? null : fail('outcome_unknown', {}, cause)));
     let answer: Dispatcher.ResponseData | null = null;
-    for (const url of this.urls[service]) if ((answer ??= await send(url)) !== null) break;
+    for (const instance of this.inTurn(service)) {
+      answer = await instance.ask(send);
+      if (answer !== null) break;
+      this.pools.get(service).shun(instance);
+    }
     if (answer === null) fail('unavailable', { detail: `The ${service} service did not answer.`, retryAfter: 1 });
     await answer.body.dump();
     if (answer.statusCode === 404) fail('not_found');
@@ -107,6 +119,16 @@ export class NetworkClient implements OnModuleDestroy {
     const token = await this.tokenFor(service);
     const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, token, limitMs)));
     return answers.includes(true);
+  }
+
+  /** The instances of a service, the best first. */
+  private *inTurn(service: ServiceName): Generator<Instance> {
+    const instances = this.pools.get(service);
+    const tried: Instance[] = [];
+    for (let next = instances.next(); next !== null; next = instances.next(tried)) {
+      tried.push(next);
+      yield next;
+    }
   }
 
   /** Token valid for every service at that address, whichever of them this network runs. */

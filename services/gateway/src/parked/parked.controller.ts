@@ -1,10 +1,11 @@
-import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, PARKED_EVENT, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, PageQuery, PARKED_EVENT, shape } from '#libs/http';
 import type { ParkedEvent } from '#libs/http';
 import { fail } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
 import { SetAsideDto } from './parked.dto.js';
 import { ParkedService } from './parked.service.js';
 
@@ -25,7 +26,9 @@ const EXAMPLE: ParkedEvent = {
   setAside: null,
 };
 
-const DONE = shape.object({ events: shape.list(PARKED_EVENT) });
+const pageWith = (event: ParkedEvent): Page<ParkedEvent> => ({ data: [event], page: { after: null, more: false } });
+
+const EVENTS = shape.page(PARKED_EVENT);
 
 /** Parked events and the operator's decisions about them. */
 @ApiTags('operator: network')
@@ -35,30 +38,26 @@ export class ParkedController {
 
   @Get()
   @OperatorRoute()
-  @ApiAnswer(200, DONE, { example: { events: [EXAMPLE] } })
+  @ApiAnswer(200, EVENTS, { example: pageWith(EXAMPLE) })
   @ApiOperation({
     summary: 'List events that could not be handled',
     description:
-      'The first hundred of each service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.',
+      'By service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.',
   })
-  @ApiProblems('unavailable')
-  async list(): Promise<{ events: ParkedEvent[] }> {
-    return { events: await this.parked.list() };
+  @ApiProblems('validation_failed', 'cursor_invalid', 'unavailable')
+  list(@Query() query: PageQuery): Promise<Page<ParkedEvent>> {
+    return this.parked.page(query);
   }
 
   @Post(':service/:id/set-aside')
   @HttpCode(200)
   @OperatorRoute()
-  @ApiAnswer(200, DONE, {
-    example: {
-      events: [
-        {
-          ...EXAMPLE,
-          status: 'set_aside',
-          setAside: { by: 'cl_06EXAMPLE000000000000000AB', reason: 'ticket 4711', at: '2026-03-05T03:00:00Z' },
-        },
-      ],
-    },
+  @ApiAnswer(200, EVENTS, {
+    example: pageWith({
+      ...EXAMPLE,
+      status: 'set_aside',
+      setAside: { by: 'cl_06EXAMPLE000000000000000AB', reason: 'ticket 4711', at: '2026-03-05T03:00:00Z' },
+    }),
   })
   @ApiOperation({
     summary: 'Set one event of the list aside, with a second person',
@@ -78,15 +77,15 @@ export class ParkedController {
     @Param('id') id: string,
     @Body() { reason }: SetAsideDto,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ events: ParkedEvent[] }> {
+  ): Promise<Page<ParkedEvent>> {
     await this.parked.setAside(service, id, clientOf(caller), reason);
-    return this.list();
+    return this.list(new PageQuery());
   }
 
   @Post(':service/:id/retry')
   @HttpCode(200)
   @OperatorRoute()
-  @ApiAnswer(200, DONE, { example: { events: [{ ...EXAMPLE, status: 'trying' }] } })
+  @ApiAnswer(200, EVENTS, { example: pageWith({ ...EXAMPLE, status: 'trying' }) })
   @ApiOperation({
     summary: 'Retry an event, whether or not it was set aside',
     description:
@@ -97,9 +96,9 @@ export class ParkedController {
     @Param('service') service: string,
     @Param('id') id: string,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ events: ParkedEvent[] }> {
+  ): Promise<Page<ParkedEvent>> {
     await this.parked.retry(service, id, clientOf(caller));
-    return this.list();
+    return this.list(new PageQuery());
   }
 }
 

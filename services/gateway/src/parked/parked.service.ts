@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Approvals } from '#libs/http';
-import type { ParkedEvent } from '#libs/http';
-import { fail } from '#libs/kernel';
+import type { PageQuery, ParkedEvent } from '#libs/http';
+import { decodeCursor, fail, pageOf } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { NetworkClient } from '../network/network.client.js';
 import type { ServiceName } from '../network/network.client.js';
 
 const PATIENCE_MS = 10_000;
+const RECORD_ID = /^[1-9]\d{0,17}$/;
 
 /**
  * Parked events: those that a service could not handle. Each service stores its own, with the record of the operator's decisions.
@@ -18,10 +20,17 @@ export class ParkedService {
     private readonly approvals: Approvals,
   ) {}
 
-  /** @throws DomainError `unavailable` if a service does not answer */
-  async list(): Promise<ParkedEvent[]> {
-    const parts = await this.network.askAll<ParkedEvent[]>('/internal/v1/parked', PATIENCE_MS);
-    return parts.flatMap(([, own]) => own);
+  /**
+   * Lists events by service, each service's oldest first.
+   * @throws DomainError `cursor_invalid`; `unavailable` if a service does not answer
+   */
+  async page({ limit, after }: PageQuery): Promise<Page<ParkedEvent>> {
+    const from = after === undefined ? { service: '', id: '0' } : positionIn(after);
+    const services = this.network.services.filter((service) => service >= from.service).sort();
+    const parts = await Promise.all(
+      services.map((service) => this.eventsOf(service, service === from.service ? from.id : '0', limit + 1)),
+    );
+    return pageOf(parts.flat(), limit, ({ service, id }) => [service, id]);
   }
 
   /**
@@ -30,8 +39,9 @@ export class ParkedService {
    */
   async setAside(service: string, id: string, by: string, reason: string): Promise<void> {
     const name = this.named(service);
-    const listed = await this.network.ask<ParkedEvent[]>(name, '/internal/v1/parked', PATIENCE_MS);
-    const found = listed.find((event) => event.id === id && event.status !== 'set_aside') ?? fail('not_found');
+    if (!RECORD_ID.test(id)) fail('not_found');
+    const [next] = await this.eventsOf(name, String(BigInt(id) - 1n), 1);
+    const found = next?.id === id && next.status !== 'set_aside' ? next : fail('not_found');
     const { eventId, topic, key } = found;
     const payload = { service: name, record: id, eventId, topic, key, reason };
     const approval = await this.approvals.given({ act: 'parked_event.set_aside', maker: by, payload });
@@ -45,13 +55,24 @@ export class ParkedService {
   }
 
   private async act(service: ServiceName, id: string, act: string, body: object): Promise<void> {
-    if (!/^\d{1,18}$/.test(id)) fail('not_found');
+    if (!RECORD_ID.test(id)) fail('not_found');
     await this.network.tell(service, `/internal/v1/parked/${id}/${act}`, body, PATIENCE_MS);
+  }
+
+  private eventsOf(service: ServiceName, after: string, limit: number): Promise<ParkedEvent[]> {
+    return this.network.ask(service, `/internal/v1/parked?after=${after}&limit=${limit}`, PATIENCE_MS);
   }
 
   private named(service: string): ServiceName {
     return this.network.services.find((known) => known === service) ?? fail('not_found');
   }
+}
+
+function positionIn(cursor: string): { service: string; id: string } {
+  const [service, id] = decodeCursor(cursor, 2);
+  return typeof service === 'string' && typeof id === 'string' && RECORD_ID.test(id)
+    ? { service, id }
+    : fail('cursor_invalid');
 }
 
 function actOf(by: string) {

@@ -30,7 +30,7 @@ export class Instance {
   silent = false;
   private quietSince = 0;
   private probing = false;
-  private readonly attempts = new Set<Attempt>();
+  private readonly attempts = new Set<{ onSilence(): void }>();
 
   /** @param origin base URL of the instance */
   constructor(
@@ -44,14 +44,30 @@ export class Instance {
   }
 
   send(options: Dispatcher.DispatchOptions, call: InstanceCall): void {
-    if (this.attempts.size === 0) this.quietSince = monotonicMs();
     const attempt = new Attempt(
       call,
       () => this.heard(),
       () => this.attempts.delete(attempt),
     );
-    this.attempts.add(attempt);
+    this.begin(attempt);
     this.pool.dispatch(options, attempt);
+  }
+
+  /**
+   * Runs a call of the gateway itself, on connections of its own.
+   * @param call gets the base URL, and a signal that is aborted once the instance is silent
+   */
+  async ask<T>(call: (origin: string, silent: AbortSignal) => Promise<T>): Promise<T> {
+    const silence = new AbortController();
+    const attempt = { onSilence: () => silence.abort(new Error('silent')) };
+    this.begin(attempt);
+    try {
+      const answer = await call(this.origin, silence.signal);
+      this.heard();
+      return answer;
+    } finally {
+      this.attempts.delete(attempt);
+    }
   }
 
   /** Whether the instance must be asked for a sign of life now. */
@@ -87,6 +103,11 @@ export class Instance {
 
   async close(): Promise<void> {
     await this.pool.destroy();
+  }
+
+  private begin(attempt: { onSilence(): void }): void {
+    if (this.attempts.size === 0) this.quietSince = monotonicMs();
+    this.attempts.add(attempt);
   }
 
   private heard(): void {

@@ -1,7 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { TokenVerifier } from '#libs/auth';
-import { instanceUrls } from '#libs/config';
 import type { GatewayConfig } from '../gateway.config.js';
 import { QuotaHttp } from '../quota/quota.http.js';
 import { BodyRoom } from './body-room.js';
@@ -16,7 +15,7 @@ import { UpstreamPoolsHttp } from './upstream-pools.http.js';
 /** Mounts the proxied routes on the application's Fastify instance, and limits on all other routes. */
 export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const pools = new UpstreamPoolsHttp(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
+  const pools = app.get(UpstreamPoolsHttp, { strict: false });
   const deadlines = new Deadlines(config.upstreamTimeoutMs);
   const proxies = new TrustedProxiesHttp(config.trustedProxies);
   const quota = new QuotaHttp(app.get(TokenVerifier, { strict: false }), proxies, config);

@@ -6,7 +6,7 @@ import { callerHeaders } from './headers.http.js';
 import type { InstanceCall } from './instances.http.js';
 import type { SlowReaders } from './slow-readers.js';
 
-/** Methods that have no side effects: losing their answer is not an unknown outcome. */
+/** Methods without side effects, unless their route says otherwise. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type Controller = Dispatcher.DispatchController;
@@ -43,6 +43,8 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
     private readonly response: ServerResponse,
     private readonly watch: Watch,
     private readonly extraHeaders: readonly string[],
+    /** Whether its GET has an effect. */
+    private readonly getHasEffect: boolean,
     private readonly refuse: (code: ErrorCode) => void,
     /** Called if nothing was put on the wire, or for a read; returns whether another instance has taken the call. */
     private readonly elsewhere: () => boolean,
@@ -51,11 +53,16 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
   }
 
   /**
-   * Whether the call should still be sent. A read whose caller has disconnected is dropped. A write is carried out, because its answer
+   * Whether the call should still be sent. A GET whose caller has disconnected is dropped. A write is carried out, because its answer
    * is kept under its key.
    */
   get isWanted(): boolean {
     return !this.settled && !(this.request.socket.destroyed && SAFE.has(this.request.method ?? ''));
+  }
+
+  /** Whether it has no effect: it can be sent twice, and losing its answer is not an unknown outcome. */
+  private get isRead(): boolean {
+    return !this.getHasEffect && SAFE.has(this.request.method ?? '');
   }
 
   onRequestStart(controller: Controller): void {
@@ -108,8 +115,8 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
 
   /** A read, and a write that is not on the wire, goes to another instance; any other call waits on, and takes no one's place. */
   onSilence(): boolean {
-    const { controller, request, response } = this;
-    const mayMove = controller === undefined || SAFE.has(request.method ?? '');
+    const { controller, response } = this;
+    const mayMove = controller === undefined || this.isRead;
     if (mayMove && this.isWanted && !response.headersSent) {
       this.controller = undefined;
       if (this.elsewhere()) return true;
@@ -164,7 +171,7 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
       this.request.socket.destroy();
       return;
     }
-    const mayHaveHappened = this.controller !== undefined && !SAFE.has(this.request.method ?? '');
+    const mayHaveHappened = this.controller !== undefined && !this.isRead;
     this.refuse(mayHaveHappened ? 'outcome_unknown' : 'unavailable');
   }
 }

@@ -133,6 +133,7 @@ function forward(
       },
     },
     headers,
+    route.getHasEffect === true,
     (code) => refuse(response, code, context, { headers }),
     () => {
       const [last] = tried.slice(-1);

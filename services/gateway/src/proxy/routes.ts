@@ -13,6 +13,8 @@ export interface ProxyRoute {
   readonly bucket: Bucket;
   /** Largest body, in bytes. */
   readonly bodyLimit: number;
+  /** Whether a GET has an effect. It is then sent to one instance only, like a POST. */
+  readonly getHasEffect?: true;
 }
 
 /** Largest body of an unproven caller, in bytes: enough for a client assertion at the token endpoint. */
@@ -88,7 +90,9 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ),
   ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier'),
   ...routes('membership', 'other', '/v1/operator/members/:ref/tier-history'),
-  ...routes('referrals', 'click', '/l/:code', ...tree('/v1/touches')),
+  // following a link counts as a click
+  ...routes('referrals', 'click', '/l/:code').map((route) => ({ ...route, getHasEffect: true as const })),
+  ...routes('referrals', 'click', ...tree('/v1/touches')),
   ...routes('referrals', 'other', ...tree('/v1/offers'), ...tree('/v1/links'), ...tree('/v1/commissions')),
   ...routes('referrals', 'other', ...tree('/v1/earnings'), ...tree('/v1/distributors'), ...tree('/v1/programmes')),
   ...routes('referrals', 'other', ...tree('/v1/operator/payouts'), ...tree('/v1/operator/referrals')),

@@ -209,6 +209,10 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
     where w.known
 ) x);
+
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+
     end if;
     return query select * from unnest(v_out);
   end $$;

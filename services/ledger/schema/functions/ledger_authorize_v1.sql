@@ -3,11 +3,10 @@ create function ledger_authorize_v1(
 ) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_order integer; v_prefers text[];
+  declare v_wallets ledger_wallet[]; v_order integer; v_prefers text[]; v_out ledger_outcome[]; v_repeated boolean;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     select version, prefers into strict v_order, v_prefers from draw_order order by version desc limit 1;
-    return query
     with w as materialized (
       select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where cell = i.cell and quote_id = i.quote_id)
         then 'quote_used' when room < points then 'points_insufficient' end as decline
@@ -83,9 +82,10 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       order by 1, 2
     )
 
-    select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
-    from answer
-    union all 
+    select array_agg(row(y.*)::ledger_outcome), bool_or(replayed) into v_out, v_repeated from (
+      select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
+      from answer
+      union all 
     select w.n, case when c.key is null or c.wallet_id is distinct from w.wallet_id or a.request_hash is distinct from w.hash
         or t.operation_id <> c.operation_id then 'conflict' when a.decline is null then 'created' else 'declined' end,
       true, a.decline, a.decline_limit, a.result::text, a.balance, a.held, a.pending, a.debt, a.detail::text,
@@ -95,7 +95,12 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     left join lateral (select * from claim where cell = ledger_cell(w.transport_key) and key = w.transport_key offset 0) t on true
     left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
     where w.known
-;
+) y;
+    if v_repeated then 
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+ end if;
+    return query select * from unnest(v_out);
   end $$;
 
 grant execute on function ledger_authorize_v1(timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;

@@ -6,10 +6,11 @@ create function ledger_deliver_v1(
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_wallet wallet; r record; b purchase; l lot; v_answer ledger_outcome; v_lots uuid[]; v_released bigint;
-    v_expired bigint;
+    v_expired bigint; v_out ledger_outcome[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    return query with w as materialized (
+
+    v_out := (select array_agg(row(x.*)::ledger_outcome) from (with w as materialized (
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
       (select c.key from claim c where c.cell = ledger_cell(r.key) and c.key = r.key) is not null
         or r.transport_key is not null and (select c.key from claim c where c.cell = ledger_cell(r.transport_key)
@@ -25,14 +26,22 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     left join lateral (select * from claim where cell = ledger_cell(w.transport_key) and key = w.transport_key offset 0) t on true
     left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
     where w.known
-;
-    for r in select * from (
+) x);
+    if v_out is not null then
+
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+
+      return query select * from unnest(v_out);
+    end if;
+
+    for r in (select * from (
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
       (select c.key from claim c where c.cell = ledger_cell(r.key) and c.key = r.key) is not null
         or r.transport_key is not null and (select c.key from claim c where c.cell = ledger_cell(r.transport_key)
           and c.key = r.transport_key) is not null as known
     from rows from (unnest(p_items), unnest(v_wallets)) as r
-) i where not known order by n loop
+) i where n <> all (coalesce((select array_agg(n) from unnest(v_out)), '{}')) order by n) loop
       select * into b from purchase where cell = r.cell and id = r.purchase_id and wallet_id = r.wallet_id;
       continue when not found;
       insert into order_event (cell, epoch, xid, id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at)

@@ -5,11 +5,12 @@ create function ledger_transfer_v1(
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; f wallet; t wallet; g record; v_at timestamptz; v_answer ledger_outcome; v_posting posting;
-    v_prefers text[];
+    v_prefers text[]; v_out ledger_outcome[];
     v_transit integer := ledger_brand_account('operator', 'transit');
   begin
     v_wallets := (ledger_lock_wallets(p_now, p_wallets))[:cardinality(p_items)];
-    return query with w as materialized (
+
+    v_out := (select array_agg(row(x.*)::ledger_outcome) from (with w as materialized (
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
       (select c.key from claim c where c.cell = ledger_cell(r.key) and c.key = r.key) is not null
         or r.transport_key is not null and (select c.key from claim c where c.cell = ledger_cell(r.transport_key)
@@ -25,15 +26,23 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     left join lateral (select * from claim where cell = ledger_cell(w.transport_key) and key = w.transport_key offset 0) t on true
     left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
     where w.known
-;
+) x);
+    if v_out is not null then
+
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+
+      return query select * from unnest(v_out);
+    end if;
+
     select prefers into strict v_prefers from draw_order order by version desc limit 1;
-    for r in select * from (
+    for r in (select * from (
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
       (select c.key from claim c where c.cell = ledger_cell(r.key) and c.key = r.key) is not null
         or r.transport_key is not null and (select c.key from claim c where c.cell = ledger_cell(r.transport_key)
           and c.key = r.transport_key) is not null as known
     from rows from (unnest(p_items), unnest(v_wallets)) as r
-) i where not known order by n loop
+) i where n <> all (coalesce((select array_agg(n) from unnest(v_out)), '{}')) order by n) loop
       select greatest(r.at, posted_at) into strict v_at from wallet where cell = ledger_cell(r.to_wallet_id) and wallet_id = r.to_wallet_id;
       -- a process whose clock runs ahead may have posted to the other side
       if v_at > p_now then perform ledger_settle_wallets(array[r.wallet_id, r.to_wallet_id], v_at); end if;

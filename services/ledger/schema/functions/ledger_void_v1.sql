@@ -3,7 +3,7 @@ create function ledger_void_v1(
 ) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean; v_repeated boolean;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     with w as materialized (
@@ -99,7 +99,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       order by 1, 2
     )
 
-    select array_agg(row(y.*)::ledger_outcome), bool_or(balance is null and not replayed) into v_out, v_unfiled from (
+    select array_agg(row(y.*)::ledger_outcome), bool_or(balance is null and not replayed), bool_or(replayed) into v_out, v_unfiled, v_repeated from (
       select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
       from answer
       union all 
@@ -115,6 +115,10 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
 ) y;
     if v_unfiled then v_out := (select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(row(i.brand, 'void'::operation_kind, i.key, i.external_id, i.hash, i.transport_key, i.wallet_id, i.result)::ledger_key, o, i.hold_id) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n); end if;
+    if v_repeated then 
+    perform ledger_bind_v1(array_agg(i.key), array_agg(i.transport_key)) from unnest(v_out) o join unnest(p_items) i on i.n = o.n
+    where o.replayed and o.verdict <> 'conflict' and i.transport_key is not null;
+ end if;
     return query select * from unnest(v_out);
   end $$;
 

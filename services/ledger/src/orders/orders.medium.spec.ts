@@ -227,6 +227,25 @@ describe('orders over HTTP', () => {
       expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
     });
 
+    it('the Idempotency-Key of a repeat for another order', async () => {
+      const first = await post(order('A-2004'));
+      const key = { 'idempotency-key': 'till-8' };
+      expect((await post(order('A-2004'), key)).text).toBe(first.text);
+      const other = await post(order('A-2005'), key);
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+      expect((await post(order('A-2004'), key)).text).toBe(first.text);
+    });
+
+    it('the Idempotency-Key of a repeat whose member has another wallet by now, for another order', async () => {
+      const own = rig.member('aurora');
+      const first = await post(order('A-2006', { memberRef: own.memberRef }));
+      await rig.endLink(own.memberRef);
+      const key = { 'idempotency-key': 'till-9' };
+      expect((await post(order('A-2006', { memberRef: own.memberRef }), key)).text).toBe(first.text);
+      const other = await post(order('A-2007'), key);
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+    });
+
     it('another brand’s member, as if it did not exist', async () => {
       const foreign = await rig.asBrand('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
       const unknown = await rig.asBrand(
@@ -381,6 +400,33 @@ describe('orders over HTTP', () => {
       expect([own.status, own.body.code]).toEqual([422, 'return_exceeds_purchase']);
     });
 
+    it('422: the Idempotency-Key of a repeat, for another return', async () => {
+      await post(order('R-10'));
+      const half = [{ lineId: '1', quantity: 1, net: 2800 }];
+      const all = [{ lineId: '1', quantity: 2, net: 5600 }];
+      const path = '/v1/orders/R-10/returns';
+      const key = (name: string): Record<string, string> => ({ 'idempotency-key': name });
+      const first = await send('R-10', back('ret-10', half));
+      expect((await rig.asBrand('aurora', 'POST', path, back('ret-10', half), key('ret-key-10'))).text).toBe(
+        first.text,
+      );
+      const other = await rig.asBrand('aurora', 'POST', path, back('ret-11', half), key('ret-key-10'));
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+      // everything is back: the repeat is found only after the rule of returns has refused it
+      await post(order('R-11'));
+      const whole = await send('R-11', back('ret-12', all));
+      const again = await rig.asBrand(
+        'aurora',
+        'POST',
+        '/v1/orders/R-11/returns',
+        back('ret-12', all),
+        key('ret-key-12'),
+      );
+      expect(again.text).toBe(whole.text);
+      const third = await rig.asBrand('aurora', 'POST', path, back('ret-13', half), key('ret-key-12'));
+      expect([third.status, third.body.code]).toEqual([422, 'idempotency_conflict']);
+    });
+
     it('parallel returns of one order end at the figure of what is left', async () => {
       const own = rig.member('aurora');
       await post(order('R-4', { memberRef: own.memberRef, lines: [{ ...line, quantity: 10, net: 1055 }] }));
@@ -441,6 +487,22 @@ describe('orders over HTTP', () => {
       expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
       const losers = answers.filter(({ status }) => status !== 201);
       expect(losers.map(({ body }) => body.code)).toEqual(Array(3).fill('idempotency_conflict'));
+    }
+  });
+
+  it('a new Idempotency-Key for a repeat and for another order in parallel is kept by one; the other gets a conflict', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const own = rig.member('aurora');
+      const repeat = order(`Q-${round}`, { memberRef: own.memberRef });
+      expect((await post(repeat)).status).toBe(201);
+      // in half of the rounds a check refuses the repeat before the books see it
+      if (round % 2 === 0) await rig.endLink(own.memberRef);
+      const key = { 'idempotency-key': `q-${round}` };
+      const answers = await Promise.all([post(repeat, key), post(order(`Q-${round}-other`), key)]);
+      expect(answers.map(({ status, body }) => [status, body.code]).sort()).toEqual([
+        [201, undefined],
+        [422, 'idempotency_conflict'],
+      ]);
     }
   });
 

@@ -5,7 +5,7 @@ import { claimKey } from '../postings/claim-key.js';
 import type { OperationKind } from '../postings/claim-key.js';
 import type { OutcomeRow } from '../postings/item.js';
 
-/** Requests and answers stored under business keys; read only. */
+/** Requests and answers stored under business keys. */
 @Injectable()
 export class KnownOperationsRepository {
   /** The first answer to a key; a conflict if the key, or the `Idempotency-Key` sent with it, was used for something else. */
@@ -35,5 +35,19 @@ export class KnownOperationsRepository {
       ],
     );
     return rows[0] ?? null;
+  }
+
+  /** Binds an `Idempotency-Key` to the operation of the business key. Fails if another call claimed it in the meantime. */
+  async bind(
+    tx: EntityManager,
+    kind: OperationKind,
+    brand: string,
+    externalId: string,
+    transportKey: string,
+  ): Promise<void> {
+    await tx.query('select ledger_bind_v1(array[$1::uuid], array[$2::uuid])', [
+      claimKey(kind, brand, externalId),
+      claimKey('idempotency_key', brand, transportKey),
+    ]);
   }
 }

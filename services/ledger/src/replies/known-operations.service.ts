@@ -6,6 +6,8 @@ import type { ErrorCode } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { OperationKind } from '../postings/claim-key.js';
+import type { OutcomeRow } from '../postings/item.js';
+import { isBeaten } from '../postings/lane.js';
 import { outcomeOf } from '../postings/outcome.js';
 import type { PostingOutcome } from '../postings/posting.js';
 import { KnownOperationsRepository } from './known-operations.repository.js';
@@ -42,7 +44,7 @@ export class KnownOperationsService {
   /**
    * Does the work. If a check refuses it (the brand has been suspended, the member has left or has another wallet, the quote has
    * expired) but the same call was answered before, returns that answer; if the key was used for another call, reports the conflict.
-   * Costs one look-up of the key, and only on such a refusal.
+   * Costs one look-up of the key, and only on such a refusal. An `Idempotency-Key` that came with a repeat is bound to it.
    */
   async orFirstAnswer(asked: AskedOperation, work: () => Promise<PostingOutcome>): Promise<PostingOutcome> {
     try {
@@ -59,9 +61,15 @@ export class KnownOperationsService {
     const { kind, brand, externalId, transportKey, requestHash } = asked;
     const hash = await requestHash();
     if (hash === null) return null;
-    const row = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.repository.find(tx, kind, brand, externalId, transportKey, hash),
-    );
+    const find = (): Promise<OutcomeRow | null> =>
+      runInTransaction(this.dataSource, { brand }, async (tx) => {
+        const row = await this.repository.find(tx, kind, brand, externalId, transportKey, hash);
+        if (row !== null && row.verdict !== 'conflict' && transportKey !== null)
+          await this.repository.bind(tx, kind, brand, externalId, transportKey);
+        return row;
+      });
+    // if another call claimed the Idempotency-Key in between, a second look finds what for
+    const row = await find().catch((error: unknown) => (isBeaten(error) ? find() : Promise.reject(error as Error)));
     return row === null ? null : outcomeOf(row, { result: null });
   }
 }

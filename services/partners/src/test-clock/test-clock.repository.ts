@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ClockState } from './test-clock.js';
 
-/** The single row with the state of the clock; no row means that it was never set. */
+/** The single row with the state of the clock. Without a row it was never set: a network that has brands has run in real time. */
 @Injectable()
 export class TestClockRepository {
   /** Serializes setters across all processes. */
@@ -11,7 +11,10 @@ export class TestClockRepository {
   }
 
   async find(tx: Pick<EntityManager, 'query'>): Promise<ClockState | undefined> {
-    const rows: { frozen_at: Date | null }[] = await tx.query('select frozen_at from test_clock');
+    const rows: { frozen_at: Date | null }[] = await tx.query(
+      `select frozen_at from test_clock
+       union all select null where not exists (select from test_clock) and exists (select from brand)`,
+    );
     return rows[0] === undefined ? undefined : { frozenAt: rows[0].frozen_at };
   }
 

@@ -1,11 +1,11 @@
 import { fail } from '#libs/kernel';
 
-/** State of the clock: frozen at an instant, released to real time, or never set (undefined). */
+/** State of the clock: frozen at an instant, in real time, or never set in a network without books (undefined). */
 export interface ClockState {
   readonly frozenAt: Date | null;
 }
 
-/** Checks that the clock may be set to `at`. The first setting is free; later ones never go back in time. */
+/** Checks that the clock may be set to `at`. While there are no books the first setting is free; others never go back in time. */
 export function checkSet(state: ClockState | undefined, at: Date, realNow: Date): void {
   if (state === undefined) return;
   const current = state.frozenAt ?? realNow;

@@ -125,10 +125,11 @@ export class SettledService {
 
   /** Refuses, naming the parked events whose lines would be missing. */
   private async refuseParked(): Promise<void> {
-    const theirs = await this.ask<ParkedEvent[]>(`${this.config.referralsUrl}/internal/v1/parked`);
-    const waiting = [...(await this.probe.parkedEvents('settlement')), ...(theirs ?? [])].filter(
-      ({ status, consumer }) => status === 'waiting' && (CONSUMERS.has(consumer) || consumer === ORDERS),
+    const theirs = await this.ask<ParkedEvent[]>(
+      `${this.config.referralsUrl}/internal/v1/parked?open=true&consumer=${ORDERS}`,
     );
+    const ours = await this.probe.parkedEvents('settlement', { open: true, groups: [...CONSUMERS] });
+    const waiting = [...ours, ...(theirs ?? [])].filter(({ status }) => status === 'waiting');
     if (waiting.length === 0) return;
     const named = waiting.slice(0, MOST_NAMED);
     fail('cycle_not_settled', {
