@@ -140,7 +140,7 @@ describe('the ledger as its tables grow', () => {
     expect(await ledger.postings.settleDue(day(4), 50)).toEqual({ done: 1, failed: [] });
   });
 
-  it('seals a posting at the cost of its own lots, however many lots its wallet has', async () => {
+  it('seals and relays a posting at the cost of its own lots, however many lots its wallet has', async () => {
     const mine = uuidv7();
     await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(5), aLot(7)]));
     const grow = (from: number, to: number): Promise<unknown> =>
@@ -151,8 +151,18 @@ describe('the ledger as its tables grow', () => {
         [from, to, START, mine],
       );
     const call = `select * from ledger_digests(0::smallint, $1, 0, null, null, null, 1000)`;
-    const [few, many] = await grown(grow, () => pages(call, ['0']));
-    expect(many).toBeLessThan(few + HIGHER);
+    const relay = createClient(ledger.db.adminUrl, 'relay');
+    await relay.connect();
+    const first = { epoch: 0, xid: '0', seq: '0' };
+    const read = (): Promise<unknown> =>
+      new PostingEventsSource().read(relay as unknown as pg.PoolClient, first, 1_000);
+    try {
+      await relay.query(IN_ORDER);
+      const [few, many] = await grown(grow, async () => (await pages(call, ['0'])) + (await cost(relay, read)));
+      expect(many).toBeLessThan(few + 2 * HIGHER);
+    } finally {
+      await relay.end();
+    }
   });
 
   it('shows a page of a brand’s entries at the cost of the page, however long the wallet’s history', async () => {

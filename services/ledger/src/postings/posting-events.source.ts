@@ -155,7 +155,9 @@ export class PostingEventsSource implements RelaySource {
                union all
                select c.lot_id, c.points, c.original_posting_id, c.other_lot_id, c.ordinal from allocation c
                where c.cell = k.cell and c.wallet_id = k.wallet_id and c.wallet_version = k.wallet_version) m
-             join lot l on l.cell = k.cell and l.wallet_id = k.wallet_id and l.id = m.lot_id
+             -- each lot by its key, because a wallet may have thousands of lots
+             cross join lateral (
+               select * from lot where cell = k.cell and wallet_id = k.wallet_id and id = m.lot_id offset 0) l
              order by k.wallet_id, k.wallet_version, m.ordinal`,
       values: [
         postings.map((row) => row.cell),
