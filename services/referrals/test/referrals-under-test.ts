@@ -46,7 +46,7 @@ export interface ReferralsUnderTest extends ServiceUnderTest {
   /** crm's answers for members whose events have not arrived yet, by memberRef. */
   knownToCrm: Map<string, object>;
   clock: AllianceClock;
-  public(path: string): Promise<Response>;
+  public(path: string, method?: 'GET' | 'HEAD'): Promise<Response>;
   /** A person contributed by the first brand and linked to all; without `bound` the contributor is not known yet. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
   /** Every brand loses the person. */
@@ -156,7 +156,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
         addTo(sums, ['conversion', currency], Number(n), BigInt(costMicro ?? ''));
       return sums;
     },
-    public: (path: string) => fetch(under.service.url + path, { redirect: 'manual' }),
+    public: (path, method = 'GET') => fetch(under.service.url + path, { method, redirect: 'manual' }),
     member: async (at: readonly string[], bound = true) => {
       const walletId = uuidv7();
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));

@@ -202,6 +202,9 @@ describe('links', () => {
     const made = (await link({})).body;
     const [before] = await under.sql<{ n: string }>('select count(*)::text as n from touch');
     await Promise.all(Array.from({ length: 25 }, () => under.public(`/l/${made.code}`)));
+    // as link previews do
+    const preview = await under.public(`/l/${made.code}`, 'HEAD');
+    expect([preview.status, preview.headers.get('location')]).toEqual([302, expect.stringContaining('hz_click=')]);
     expect(await under.sql('select count(*)::text as n from touch')).toEqual([before]);
     const rows = await under.sql<{ clicks: string }>('select clicks::text from link_clicks where brand = $1', [
       'aurora',

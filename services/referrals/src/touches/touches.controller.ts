@@ -1,6 +1,6 @@
-import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrandRoute, PublicRoute } from '#libs/auth';
 import { AnyQuery, ApiAnswer, ApiProblems, Keyed } from '#libs/http';
 import type { KeyedCall, Reply } from '#libs/http';
@@ -29,8 +29,12 @@ export class TouchesController {
   @ApiOperation({ summary: 'Follow a tracked link' })
   @ApiResponse({ status: 302, description: 'Redirect to the target, with hz_click in the query.' })
   @ApiProblems('not_found')
-  async follow(@Param('code') code: string, @Res() reply: FastifyReply): Promise<void> {
-    const target = await this.touches.follow(code);
+  async follow(
+    @Param('code') code: string,
+    @Req() { method }: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const target = await this.touches.follow(code, method === 'GET');
     await reply.header('referrer-policy', 'no-referrer').redirect(target, 302);
   }
 }

@@ -66,13 +66,13 @@ export class TouchesService {
     );
   }
 
-  /** Follows a link and counts the click. Returns the target address with the click in it. */
-  async follow(code: string): Promise<string> {
+  /** Returns the target address of a link with a click in it. The click is counted unless the call is a HEAD, as of a link preview. */
+  async follow(code: string, isCounted: boolean): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const link = await this.links.byCode(tx, code);
       if (link === null) return fail('not_found');
       const at = this.clock.now();
-      await this.repository.count(tx, link, dayKey(at, this.config.zone));
+      if (isCounted) await this.repository.count(tx, link, dayKey(at, this.config.zone));
       return withClick(link.target, this.clicks.idOf({ linkId: link.id, at }));
     });
   }
