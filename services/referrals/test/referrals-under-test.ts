@@ -156,7 +156,8 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
         addTo(sums, ['conversion', currency], Number(n), BigInt(costMicro ?? ''));
       return sums;
     },
-    public: (path, method = 'GET') => fetch(under.service.url + path, { method, redirect: 'manual' }),
+    public: (path: string, method: 'GET' | 'HEAD' = 'GET') =>
+      fetch(under.service.url + path, { method, redirect: 'manual' }),
     member: async (at: readonly string[], bound = true) => {
       const walletId = uuidv7();
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));

@@ -299,6 +299,19 @@ describe('the verification of a cycle', () => {
     await steps('freeze', 'confirm');
   });
 
+  it('names a closed day whose totals were made anew over an edited line', async () => {
+    const days = under.service.app.get(DaysService, { strict: false });
+    await days.close();
+    await rewrite(aLine, `occurred_at = occurred_at + interval '1 second'`);
+    for (const table of ['day_total', 'day_seal']) await admin.query(`delete from ${table} where day = '2026-03-20'`);
+    await days.close();
+    expect(await faultsOf()).toEqual([['day', '2026-03-20']]);
+    await steps('cut-off');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    expect(refused.body.detail).toContain('day 2026-03-20 was not closed with these totals');
+  });
+
   it('freezes nothing over a closed day that has lost its lines', async () => {
     await under.service.app.get(DaysService, { strict: false }).close();
     const { rows } = await admin.query<object>(`delete from line where day = '2026-03-02' returning id`);

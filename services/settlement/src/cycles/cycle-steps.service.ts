@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
@@ -29,9 +30,14 @@ import type { CycleResultView, CycleView } from './cycles.answers.js';
 /** How long a call waits for a freeze, ms. */
 const FREEZE_PATIENCE_MS = 12_000;
 
+/** Most steps at once. A step holds up to three connections, and others need connections, too. */
+const MOST_AT_ONCE = 2;
+
 /** The operator's steps of a cycle, and its results. */
 @Injectable()
 export class CycleStepsService {
+  private readonly turn = pLimit(MOST_AT_ONCE);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
@@ -53,33 +59,38 @@ export class CycleStepsService {
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply<CycleResultView>> {
     // waits without a lock, so lines keep arriving
     const { status: arrived } = await this.cycles.get(id);
-    if (step === 'freeze' && arrived === 'cut_off') {
-      await this.settled.wait();
-      // while the cycle still accepts lines that may be missing
-      await this.verification.proveSources(id);
-    }
-    // reads the whole cycle, so it runs before the transaction that relays wait for
-    const needsProof = step === 'confirm' ? arrived === 'frozen' : step === 'close' && arrived === 'confirmed';
-    const proven = needsProof ? await this.verification.prove(id) : null;
-    const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
-    // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
-    return idempotent(this.dataSource, call, async (tx) => {
-      await runInTransaction(
-        this.dataSource,
-        { brand: '*' },
-        (own) => this.make(own, id, { step, arrived, proven }, caller, key),
-        // what is compared with the proof is what is written
-        needsProof ? { isolation: 'REPEATABLE READ' } : {},
-      );
-      const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
-      return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };
-    });
+    if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
+    return this.turn(() => this.perform(id, step, arrived, caller, key));
   }
 
   /** A cycle with positions, matrix and sums: final, or as computed so far. @throws DomainError `not_found` */
   async result(id: string): Promise<CycleResultView> {
     const cycle = await this.cycles.get(id);
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.view(tx, cycle));
+  }
+
+  private async perform(
+    id: string,
+    step: CycleStep,
+    arrived: CycleStatus,
+    caller: string,
+    key: string | undefined,
+  ): Promise<Reply<CycleResultView>> {
+    // while the cycle still accepts lines that may be missing
+    if (step === 'freeze' && arrived === 'cut_off') await this.verification.proveSources(id);
+    // reads the whole cycle, so it runs before the transaction that relays wait for
+    const { status } = await this.cycles.get(id);
+    const needsProof = step === 'confirm' ? status === 'frozen' : step === 'close' && status === 'confirmed';
+    const proven = needsProof ? await this.verification.prove(id) : null;
+    const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
+    // commits separately: the idempotency step reads whole cycles before it writes, and others must not wait for that
+    return idempotent(this.dataSource, call, async (tx) => {
+      await runInTransaction(this.dataSource, { brand: '*' }, (own) =>
+        this.make(own, id, { step, arrived, proven }, caller, key),
+      );
+      const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
+      return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };
+    });
   }
 
   private async make(
@@ -104,27 +115,23 @@ export class CycleStepsService {
         await this.freezes.begin(tx, cycle);
         break;
       case 'confirm':
-        await this.refuseChanged(tx, cycle, proven);
-        await this.confirm(tx, cycle);
-        break;
-      case 'close':
-        await this.refuseChanged(tx, cycle, proven);
-        await this.cycles.advance(tx, cycle, step, await this.positions.ofCycle(tx, id));
+      case 'close': {
+        if (step === 'confirm') await this.confirm(tx, cycle);
+        const positions = await this.positions.ofCycle(tx, id);
+        // only what was proven goes on
+        if (proven === null) fail('cycle_state');
+        else await this.verification.refuseChanged(tx, id, proven, positions);
+        await this.cycles.advance(tx, cycle, step, positions);
+      }
     }
     await this.cycles.sign(tx, id, step, caller, key, now);
-  }
-
-  /** Only what was proven when the call arrived goes on. */
-  private async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string | null): Promise<void> {
-    if (proven === null) fail('cycle_state');
-    else await this.verification.refuseChanged(tx, cycle, proven);
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {
     refuseFaults(await this.verification.disputes(tx, cycle.id));
     const { positions } = await this.netting.result(tx, cycle);
     const told = await this.statements.told(tx, cycle.id);
-    await this.cycles.advance(tx, cycle, 'confirm', await this.positions.confirm(tx, cycle.id, positions, told));
+    await this.positions.confirm(tx, cycle.id, positions, told);
   }
 
   private async brandsIn(currency: string): Promise<string[]> {

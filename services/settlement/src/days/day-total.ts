@@ -46,6 +46,18 @@ export function totalKey({ day, type, payer, redeemer, asset, priceMicro }: Omit
   return [day, type, payer, redeemer ?? '-', asset ?? '-', priceMicro].join(' ');
 }
 
+/** What the operator's record says of a closed day: its number of lines and its totals. */
+export function dayDocument(legs: bigint, totals: readonly DayTotal[]) {
+  return {
+    legs: legs.toString(),
+    totals: totals
+      .map((total) =>
+        [total.reader, totalKey(total), total.legs, total.points, total.amountMicro, total.root].join(' '),
+      )
+      .sort(),
+  };
+}
+
 type Sum = 'legs' | 'points' | 'amountMicro' | 'root';
 
 interface Growing extends Omit<DayTotal, 'root' | 'legs'> {

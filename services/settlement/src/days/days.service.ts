@@ -3,7 +3,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { CONFIG } from '#libs/http';
+import { CONFIG, OperatorAudit } from '#libs/http';
 import { addDays, AllianceClock, dayKey } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
@@ -16,7 +16,7 @@ import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import type { FiledLine } from '../entries/line.js';
 import { totalReaders } from '../entries/reading.js';
-import { DayTotals, totalKey } from './day-total.js';
+import { dayDocument, DayTotals, totalKey } from './day-total.js';
 import type { DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
 import { NO_LINES, withDay } from './lines-root.js';
@@ -49,6 +49,7 @@ export class DaysService {
     private readonly ids: ReaderIdsService,
     private readonly lines: LinesService,
     private readonly days: DaysRepository,
+    private readonly audit: OperatorAudit,
   ) {}
 
   /** Closes the days that are over and stores their totals. Later arrivals belong to the first open day. */
@@ -108,9 +109,19 @@ export class DaysService {
     };
   }
 
-  /** Stores the totals of a day that has none yet and takes no more lines. */
+  /**
+   * Stores the totals of a day that has none yet and takes no more lines, and puts them on the operator's record, in a transaction that
+   * ends soon.
+   */
   async keep(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<void> {
-    if (await this.days.seal(tx, cycle, day, legs)) await this.days.insert(tx, cycle, totals);
+    if (!(await this.days.seal(tx, cycle, day, legs))) return;
+    await this.days.insert(tx, cycle, totals);
+    await this.audit.note(tx, pathOf(cycle, day), dayDocument(legs, totals));
+  }
+
+  /** Whether a day was closed with these totals: what the operator's record has of it first. */
+  keptAs(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<boolean> {
+    return this.audit.noted(tx, pathOf(cycle, day), dayDocument(legs, totals));
   }
 
   /**
@@ -164,4 +175,9 @@ export class DaysService {
       totals: await this.days.totals(tx, cycle, null, day),
     };
   }
+}
+
+/** Where the operator's record has a day. */
+function pathOf(cycle: string, day: string): string {
+  return `cycles/${cycle}/days/${day}`;
 }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { DomainError, idFromUuid } from '#libs/kernel';
+import { DomainError, groupBy, idFromUuid } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import { isConfirmed, isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
@@ -18,7 +19,7 @@ import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
 import { brandParty, isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { positionsOf } from '../positions/position.js';
-import type { Position } from '../positions/position.js';
+import type { ConfirmedPosition, Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { SourcesService } from '../sources/sources.service.js';
 import { StatementDraftsService } from '../statements/statement-drafts.service.js';
@@ -44,12 +45,17 @@ export interface CycleVerification extends Verification {
   readonly compared: boolean;
 }
 
+/** Most verifications at once: each reads a whole cycle, and others need connections, too. */
+const MOST_AT_ONCE = 2;
+
 /**
  * Verifies a cycle from its lines: recomputes the results of freeze and confirmation and compares them row by row. Of the stored
  * data only the digests are trusted, and those are compared with each other.
  */
 @Injectable()
 export class VerificationService {
+  private readonly turn = pLimit(MOST_AT_ONCE);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly cycles: CyclesService,
@@ -63,7 +69,11 @@ export class VerificationService {
   ) {}
 
   /** @throws DomainError `not_found` */
-  async ofCycle(id: string): Promise<CycleVerification> {
+  ofCycle(id: string): Promise<CycleVerification> {
+    return this.turn(() => this.verified(id));
+  }
+
+  private async verified(id: string): Promise<CycleVerification> {
     const cycle = await this.cycles.get(id);
     const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
     const differences = await this.sources.differences(id);
@@ -94,12 +104,17 @@ export class VerificationService {
     else refuseFaults(faults);
   }
 
-  /** Refuses results that are not those that were proven, and positions that do not follow from them. */
-  async refuseChanged(tx: EntityManager, cycle: Cycle, proven: string): Promise<void> {
-    if ((await this.resultsRoot(tx, cycle.id)) !== proven)
+  /** Refuses results that are not those that were proven, and positions, about to be published, that do not follow from them. */
+  async refuseChanged(
+    tx: EntityManager,
+    cycle: string,
+    proven: string,
+    positions: readonly ConfirmedPosition[],
+  ): Promise<void> {
+    const results = await this.frozen(tx, cycle);
+    if (resultsRootOf(results) !== proven)
       refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
-    const { positions } = await this.netting.result(tx, cycle);
-    refuseFaults(await this.positionFaults(tx, cycle, positionsOf(positions, [])));
+    refuseFaults(positionFaults(positions, positionsOf(net(results.groups).positions, []), true));
   }
 
   /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
@@ -113,10 +128,10 @@ export class VerificationService {
     const kept = await this.days.kept(tx, cycle.id);
     const closed = (day: string): boolean => isSealed(cycle.status) || kept.days.has(day);
     faults.push(
-      ...dayFaults(kept, {
+      ...(await this.dayFaults(tx, cycle.id, kept, {
         days: new Map([...draft.days].filter(([day]) => closed(day))),
         totals: draft.totals.filter(({ day }) => closed(day)),
-      }),
+      })),
     );
     let resultsRoot = '';
     if (isSealed(cycle.status)) {
@@ -146,7 +161,7 @@ export class VerificationService {
       );
     }
     const nets = isConfirmed(cycle.status) ? await this.positions.fromLines(tx, cycle.id) : [];
-    faults.push(...(await this.positionFaults(tx, cycle, nets)));
+    faults.push(...positionFaults(await this.positions.ofCycle(tx, cycle.id), nets, isConfirmed(cycle.status)));
     return { cycle, lines: draft.lineCount, faults, resultsRoot };
   }
 
@@ -158,7 +173,24 @@ export class VerificationService {
     const derived = kept.days.has(day)
       ? { days: new Map([[day, read.legs]]), totals: read.totals }
       : { days: new Map<string, bigint>(), totals: [] };
-    return { read, faults: [...read.changed.map(changedLine), ...dayFaults(kept, derived)] };
+    return { read, faults: [...read.changed.map(changedLine), ...(await this.dayFaults(tx, cycle, kept, derived))] };
+  }
+
+  /** Stored days that do not follow from their lines, or that were first closed with other totals. */
+  private async dayFaults(tx: EntityManager, cycle: string, kept: Days, derived: Days): Promise<Fault[]> {
+    const rows = ({ days }: Days): Row[] =>
+      [...days].map(([day, legs]) => ({ id: day, says: { legs: legs.toString() } }));
+    const faults = [
+      ...differences('day', kept.totals.map(totalOf), derived.totals.map(totalOf)),
+      ...differences('day', rows(kept), rows(derived)),
+    ];
+    if (faults.length > 0) return faults;
+    const totals = groupBy(kept.totals, ({ day }) => day);
+    for (const [day, legs] of kept.days) {
+      if (await this.days.keptAs(tx, cycle, day, legs, totals.get(day) ?? [])) continue;
+      faults.push({ kind: 'day', id: day, detail: 'was not closed with these totals' });
+    }
+    return faults;
   }
 
   /** Lines marked as disputed. Nothing in the service opens disputes, so the mark is unauthorized. */
@@ -172,27 +204,11 @@ export class VerificationService {
 
   /** Digest of all results of the freeze, including those that do not follow from lines, such as the entities of groups. */
   async resultsRoot(tx: EntityManager, cycle: string): Promise<string> {
-    const { groups, matrix } = await this.netting.frozen(tx, cycle);
-    const statements = await this.statements.ofCycle(tx, cycle);
-    return rootOf([
-      ...groups.map((group) => [
-        groupId(group),
-        groupSays(group),
-        group.payerEntity,
-        group.payeeEntity,
-        group.amount.toString(),
-        group.fxRate,
-        group.taxBp,
-      ]),
-      ...matrix.map(({ issuer, redeemer, asset, points, amountMicro }) => [
-        issuer,
-        redeemer,
-        asset,
-        points.toString(),
-        amountMicro.toString(),
-      ]),
-      ...statements.map(({ header, hash }) => [header.brand, header.version, hash]),
-    ]);
+    return resultsRootOf(await this.frozen(tx, cycle));
+  }
+
+  private async frozen(tx: EntityManager, cycle: string): Promise<Results> {
+    return { ...(await this.netting.frozen(tx, cycle)), statements: await this.statements.ofCycle(tx, cycle) };
   }
 
   /** Groups that are not settled by the legal entities of their brands, which never change. Null: partners gave no answer. */
@@ -241,19 +257,6 @@ export class VerificationService {
       ),
       ...differences('matrix', frozen.matrix.map(cellRow), derived.matrix.map(cellRow)),
     ];
-  }
-
-  /** Positions that are not these, are in dispute, or were confirmed by nobody. */
-  private async positionFaults(tx: EntityManager, cycle: Cycle, derived: readonly Position[]): Promise<Fault[]> {
-    const stored = await this.positions.ofCycle(tx, cycle.id);
-    const nets = new Map(derived.map(({ party, net: value }) => [party, value]));
-    // a party without lines has nothing to pay or receive
-    const parties = isConfirmed(cycle.status) ? new Set([...stored.map(({ party }) => party), ...nets.keys()]) : [];
-    return differences(
-      'position',
-      stored.map(positionRow),
-      [...parties].map((party) => positionRow({ party, net: nets.get(party) ?? 0n, disputed: 0n })),
-    );
   }
 
   private async sealFaults(tx: EntityManager, id: string, found: CycleSeal): Promise<Fault[]> {
@@ -318,19 +321,37 @@ function changedLine(id: string): Fault {
   return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
 }
 
+/** Results of a freeze. */
+interface Results extends Awaited<ReturnType<NettingService['frozen']>> {
+  readonly statements: readonly ChainedStatement[];
+}
+
+function resultsRootOf({ groups, matrix, statements }: Results): string {
+  return rootOf([
+    ...groups.map((group) => [
+      groupId(group),
+      groupSays(group),
+      group.payerEntity,
+      group.payeeEntity,
+      group.amount.toString(),
+      group.fxRate,
+      group.taxBp,
+    ]),
+    ...matrix.map(({ issuer, redeemer, asset, points, amountMicro }) => [
+      issuer,
+      redeemer,
+      asset,
+      points.toString(),
+      amountMicro.toString(),
+    ]),
+    ...statements.map(({ header, hash }) => [header.brand, header.version, hash]),
+  ]);
+}
+
 /** Number of lines by day, and the totals. */
 interface Days {
   readonly days: ReadonlyMap<string, bigint>;
   readonly totals: readonly DayTotal[];
-}
-
-function dayFaults(kept: Days, derived: Days): Fault[] {
-  const rows = ({ days }: Days): Row[] =>
-    [...days].map(([day, legs]) => ({ id: day, says: { legs: legs.toString() } }));
-  return [
-    ...differences('day', kept.totals.map(totalOf), derived.totals.map(totalOf)),
-    ...differences('day', rows(kept), rows(derived)),
-  ];
 }
 
 function totalOf(total: DayTotal): Row {
@@ -339,6 +360,22 @@ function totalOf(total: DayTotal): Row {
     id: `${reader} ${totalKey(total)}`,
     says: { legs: legs.toString(), points: points.toString(), amount: microToText(amountMicro), root },
   };
+}
+
+/** Positions that are not these, are in dispute, or were confirmed by nobody. */
+function positionFaults(
+  stored: readonly ConfirmedPosition[],
+  derived: readonly Position[],
+  confirmed: boolean,
+): Fault[] {
+  const nets = new Map(derived.map(({ party, net: value }) => [party, value]));
+  // a party without lines has nothing to pay or receive
+  const parties = confirmed ? new Set([...stored.map(({ party }) => party), ...nets.keys()]) : [];
+  return differences(
+    'position',
+    stored.map(positionRow),
+    [...parties].map((party) => positionRow({ party, net: nets.get(party) ?? 0n, disputed: 0n })),
+  );
 }
 
 function positionRow({ party, net: value, disputed }: { party: Party; net: bigint; disputed: bigint }): Row {
