@@ -14,7 +14,8 @@ export function declinedConversion(network: () => LocalNetwork): void {
     const operator = new Client(sandbox, sandbox.operator);
     const clock = (now: string): Promise<unknown> => operator.ok('POST', '/v1/operator/test-clock', { now });
     const { now } = await operator.ok<{ now: string }>('GET', '/v1/operator/test-clock');
-    const start = new Date(now);
+    // a network with brands is never set back
+    const start = new Date(new Date(now).getTime() + 60_000);
     const later = (days: number): string => new Date(start.getTime() + days * 86_400_000).toISOString();
     await clock(later(0));
     const limits = { grant: MOST, memberDay: MOST, brandDay: MOST };
