@@ -414,7 +414,8 @@ export function everyRoute(network: () => LocalNetwork, answers: () => LiveAnswe
       const [topic, type] = ['hezong.crm.suppressions.v1', 'hezong.crm.v1.SuppressionRecorded'];
       const send = 'insert into outbox (id, topic, key, type, schema, body) values ($1, $2, $1, $3, $3, $4)';
       await sql('hezong_crm', send, ['every-route', topic, type, Buffer.from([0xff])]);
-      const ours = ({ data }: { data: readonly ParkedEvent[] }) => data.find(({ eventId }) => eventId === 'every-route');
+      const ours = ({ data }: { data: readonly ParkedEvent[] }) =>
+        data.find(({ eventId }) => eventId === 'every-route');
       const parked = (status: ParkedEvent['status']) =>
         until(
           () => operator.parked.list(),

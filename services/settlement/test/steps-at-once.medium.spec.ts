@@ -7,7 +7,7 @@ const { named, at, contribution } = books;
 const CYCLES = ['2026-04', '2026-03-USD', '2026-03'];
 
 const step = async (cycle: string, name: string, key?: string): Promise<string> => {
-  const headers = key === undefined ? {} : { 'idempotency-key': key };
+  const headers: Record<string, string> = key === undefined ? {} : { 'idempotency-key': key };
   const { status, body } = await books.under.asOperator(
     'POST',
     `/v1/operator/cycles/${cycle}/${name}`,

@@ -11,6 +11,8 @@ import type { SettlementConfig } from '../settlement.config.js';
 import { cycleFaults, cycleId, dayAfter, monthAfter, nextStatus, SKEW_MS, takes, targetMonth } from './cycle.js';
 import type { Cycle, CycleFault, CycleMove, CycleSeal, CycleStatus, CycleStep, RecordedStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
+import type { Freeze } from './freeze.js';
+import { FreezesRepository } from './freezes.repository.js';
 
 /** The fields that decide a line's cycle. */
 export interface Dated {
@@ -39,6 +41,7 @@ export class CyclesService {
     private readonly cycles: CyclesRepository,
     private readonly outbox: Outbox,
     private readonly audit: OperatorAudit,
+    private readonly freezes: FreezesRepository,
   ) {
     this.zone = config.zone;
     this.currency = config.allianceCurrency;
@@ -192,6 +195,11 @@ export class CyclesService {
   /** Whether the freeze of a cycle put this seal on the operator's record. */
   sealedAs(tx: EntityManager, id: string, seal: CycleSeal): Promise<boolean> {
     return this.audit.noted(tx, pathOf(id, 'seal'), sealDocument(seal));
+  }
+
+  /** Progress of a freeze that has begun; null if none has. */
+  freezeOf(tx: EntityManager, id: string): Promise<Freeze | null> {
+    return this.freezes.find(tx, id);
   }
 
   /** Moves a cycle without an event, to a state between two published states. */

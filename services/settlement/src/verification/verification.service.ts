@@ -7,7 +7,6 @@ import { runAudit } from '#libs/postgres';
 import { isConfirmed, isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
-import { FreezesRepository } from '../cycles/freezes.repository.js';
 import { totalKey } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { DaysService } from '../days/days.service.js';
@@ -59,7 +58,6 @@ export class VerificationService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly cycles: CyclesService,
-    private readonly freezes: FreezesRepository,
     private readonly netting: NettingService,
     private readonly drafts: StatementDraftsService,
     private readonly statements: StatementFreezeService,
@@ -272,7 +270,7 @@ export class VerificationService {
       id: 'progress of the freeze',
       says: { stage, ...linesOf(lines) },
     });
-    const [stored, progress] = [await this.cycles.seal(tx, id), await this.freezes.find(tx, id)];
+    const [stored, progress] = [await this.cycles.seal(tx, id), await this.cycles.freezeOf(tx, id)];
     const faults = [
       ...differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]),
       ...differences('seal', progress === null ? [] : [progressOf(progress.stage, progress)], [
