@@ -179,5 +179,5 @@ export class DaysService {
 
 /** Where the operator's record has a day. */
 function pathOf(cycle: string, day: string): string {
-  return `cycles/${cycle}/days/${day}`;
+  return `/v1/operator/cycles/${cycle}/days/${day}`;
 }
