@@ -45,6 +45,7 @@ import { StatementsController } from './statements/statements.controller.js';
 import { StatementsRepository } from './statements/statements.repository.js';
 import { StatementsService } from './statements/statements.service.js';
 import { VerificationController } from './verification/verification.controller.js';
+import { ResultsService } from './verification/results.service.js';
 import { VerificationService } from './verification/verification.service.js';
 
 /** Composition root of the settlement service. */
@@ -99,6 +100,7 @@ export class SettlementModule {
         StatementsService,
         StatementFileService,
         StatementFreezeService,
+        ResultsService,
         VerificationService,
         SourcesRepository,
         SourcesService,

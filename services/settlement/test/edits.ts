@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { runInTransaction } from '#libs/postgres';
 import { brandSnapshot } from '#libs/testing';
-import { lineDigest } from '../src/entries/line.js';
+import { LINE_DIGEST } from '../src/entries/lines.tables.js';
 import { ReaderIdsService } from '../src/ids/reader-ids.service.js';
 import { LinesService } from '../src/lines/lines.service.js';
 import { commission, converted, refund, sale, takenBack } from './earnings.js';
@@ -35,13 +35,9 @@ export async function editsOf(under: SettlementUnderTest): Promise<Edits> {
       for await (const lines of under.service.app.get(LinesService, { strict: false }).all(tx, cycle)) {
         const found = lines.find(({ line }) => line.id === id);
         if (found === undefined) continue;
-        const line = { ...found.line, ownId: ids.ofLine(found.line, found.line.reader) };
-        await admin.query('update line set own_id = $2, digest = $3 where id = $1 and cycle = $4', [
-          id,
-          line.ownId,
-          lineDigest(line),
-          cycle,
-        ]);
+        const own = ids.ofLine(found.line, found.line.reader);
+        await admin.query('update line set own_id = $2 where id = $1 and cycle = $3', [id, own, cycle]);
+        await admin.query(`update line set digest = ${LINE_DIGEST} where id = $1 and cycle = $2`, [id, cycle]);
       }
     });
   const signed = async (sql: string): Promise<void> => {

@@ -1,13 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { CommissionPostedSchema } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
 import { runInTransaction } from '#libs/postgres';
 import { brandSnapshot } from '#libs/testing';
+import { DueFreezesService } from '../src/cycles/due-freezes.service.js';
 import { FreezeService } from '../src/cycles/freeze.service.js';
 import { NO_LINES } from '../src/days/lines-root.js';
-import { VerificationService } from '../src/verification/verification.service.js';
+import { ResultsService } from '../src/verification/results.service.js';
 import { commission } from './earnings.js';
-import { CONTRIBUTED, CONTRIBUTION, editedBooks } from './edits.js';
+import { COLUMNS, CONTRIBUTED, CONTRIBUTION, editedBooks } from './edits.js';
 
 const books = editedBooks();
 const { verification, named, steps, refused, at, contribution, rewrite, copy, remove } = books;
@@ -16,8 +18,8 @@ const OF_MARCH = `${CONTRIBUTION} and cycle = '2026-03'`;
 const TO_APRIL = `cycle = '2026-04', day = '2026-04-01'`;
 const NOT_SEALED = 'cycle 2026-03: does not have the lines and results that its freeze put on record';
 
-/** March goes back to the beginning of its freeze, and the service itself makes everything anew. */
-const freezeAnew = async (): Promise<void> => {
+/** March goes back to the beginning of its freeze. */
+const thaw = async (): Promise<void> => {
   const results = ['frozen_group', 'frozen_matrix', 'statement', 'day_total', 'day_seal'];
   for (const table of results) await books.admin.query(`delete from ${table} where cycle = '2026-03'`);
   await books.admin.query(
@@ -26,8 +28,20 @@ const freezeAnew = async (): Promise<void> => {
   await books.admin.query(`update cycle_freeze set stage = 'days', through = null, line_count = 0, lines_root = $1`, [
     NO_LINES,
   ]);
-  await books.under.service.app.get(FreezeService, { strict: false }).run('2026-03', 60_000);
 };
+
+const freezes = (): FreezeService => books.under.service.app.get(FreezeService, { strict: false });
+
+/** The service itself makes everything of March anew. */
+const freezeAnew = async (): Promise<void> => {
+  await thaw();
+  // the days, too: only the seal is left of what is on record
+  await books.admin.query(`delete from operator_audit where path like '%/days/%'`);
+  await freezes().run('2026-03', 60_000);
+};
+
+const told = async (): Promise<number> =>
+  Number((await books.admin.query<{ n: string }>('select count(*) as n from outbox')).rows[0]?.n);
 
 it('is verified by many at once', async () => {
   for (const step of ['cut-off', 'freeze']) {
@@ -189,7 +203,7 @@ it('is settled by the legal entities that partners has, and at no rate', async (
   const seal = async (set: string): Promise<void> => {
     await books.admin.query(`update frozen_group set ${set}`);
     const root = await runInTransaction(books.under.dataSource, { brand: '*' }, (tx) =>
-      books.under.service.app.get(VerificationService, { strict: false }).resultsRoot(tx, '2026-03'),
+      books.under.service.app.get(ResultsService, { strict: false }).root(tx, '2026-03'),
     );
     await books.admin.query(`update cycle set results_root = $1 where id = '2026-03'`, [root]);
   };
@@ -218,4 +232,161 @@ it('names a line of a frozen cycle that lies in an open one again, and a late on
   expect(await named('2026-05')).toEqual([]);
   await remove(`posting_id = 'late'`);
   expect(await named('2026-05')).toEqual([`${before} 1, should be 2; amount is 2000.00, should be 2100.00`]);
+});
+
+const SPENT = `posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`;
+
+it('settles nothing as a late line that a cycle before it has no longer, though its digest is still there', async () => {
+  at('2026-04-01T00:30:00+08:00');
+  await books.under.settle('2026-03');
+  at('2026-05-01T01:00:00+08:00');
+  await contribution('april', '2026-04-15T10:00:00+08:00');
+  expect(await named('2026-04')).toEqual([]);
+  await books.under.asOperator('POST', '/v1/operator/cycles/2026-04/cut-off');
+  await copy(SPENT, { cycle: `'2026-04'`, day: `'2026-04-10'`, points: '5000' });
+  await books.admin.query(`update line set points = points - 5000 where cycle = '2026-03' and ${SPENT}`);
+  expect(await named('2026-04')).toEqual([NOT_SEALED]);
+  expect(await refused('freeze', '2026-04')).toContain('cycle 2026-03 does not have the lines');
+});
+
+describe('a line that is wrong only while it is read', () => {
+  const RIGHT = 'fixed_micro = fixed_micro - 10000000000';
+  const WRONG = 'fixed_micro = fixed_micro + 10000000000';
+  const to = (set: string): Promise<void> => rewrite(`lot_id = 'l1'`, set);
+  /** Goes on until March is in another stage of its freeze. */
+  const through = async (stage: string): Promise<void> => {
+    const at = async () =>
+      (await books.admin.query<{ stage: string }>(`select stage from cycle_freeze where cycle = '2026-03'`)).rows[0];
+    for (let left = 40; left > 0 && (await at())?.stage === stage; left -= 1) await freezes().step('2026-03');
+    expect((await at())?.stage).not.toBe(stage);
+  };
+  beforeEach(() => books.under.service.app.get(DueFreezesService, { strict: false }).job.stop());
+
+  it('is not frozen, whatever its sources were asked about', async () => {
+    await steps('cut-off', 'freeze');
+    await thaw();
+    const before = await told();
+    await to(WRONG);
+    await through('days');
+    await to(RIGHT);
+    await expect(freezes().step('2026-03')).rejects.toMatchObject({ code: 'cycle_unproven' });
+    await thaw();
+    await through('days');
+    // right while the sources are asked, wrong for groups and statements
+    books.under.neighbours.answered = async () => {
+      books.under.neighbours.answered = () => Promise.resolve();
+      await to(WRONG);
+    };
+    await through('sums');
+    for (const set of [RIGHT, WRONG]) {
+      await expect(through('statements')).rejects.toMatchObject({ code: 'cycle_unproven' });
+      await to(set);
+    }
+    await expect(through('statements')).rejects.toMatchObject({ code: 'cycle_unproven' });
+    expect(await told()).toBe(before);
+    await to(RIGHT);
+    await freezeAnew();
+    expect(await named()).toEqual([]);
+  });
+
+  it('is neither confirmed nor closed: lines, results and sources are held together at one moment', async () => {
+    await steps('cut-off');
+    await to(WRONG);
+    // as if the seal had been made with it
+    const kept = books.under.neighbours.commissions;
+    const more = commission('ce1', '2026-03-15T10:00:00+08:00', [
+      ['l1', 'distributor', 'members', 6_000n + 10_000n],
+      ['l2', 'introducer', 'members', 1_000n],
+      ['l3', 'contributor', 'brand:aurora', 2_000n],
+      ['l4', 'operator', 'operator', 1_000n],
+    ]);
+    const wrong = new Map([...kept, ['ce1', create(CommissionPostedSchema, more)]]);
+    books.under.neighbours.commissions = wrong;
+    await steps('freeze');
+    for (const step of ['confirm', 'close']) {
+      books.under.neighbours.commissions = kept;
+      await books.admin.query('begin; lock table statement in access exclusive mode');
+      const answer = refused(step);
+      for (;;) {
+        const { rows } = await books.admin.query(`select from pg_locks where not granted and locktype = 'relation'`);
+        if (rows.length > 0) break;
+        await sleep(5);
+      }
+      const line = `lot_id = 'l1'`;
+      await books.admin.query(
+        `delete from line where ${line}; insert into line (${COLUMNS}) select ${COLUMNS} from kept where ${line}; commit`,
+      );
+      expect(await answer).toMatch(/lines? .*referral of brand:birch to members|seal/);
+      await to(WRONG);
+      books.under.neighbours.commissions = wrong;
+      if (step === 'confirm') await steps('confirm');
+    }
+    books.under.neighbours.commissions = kept;
+  });
+});
+
+describe('results that no freeze made', () => {
+  const STATEMENT = (cycle: string, party: string): string =>
+    `insert into statement (cycle, party, version, currency, line_count, points, amount_micro, pays_micro, receives_micro, fees_micro, net, hash, previous_hash)
+     values ('${cycle}', '${party}', 1, 'CNY', 0, 0, 0, 0, 0, 0, 0, 'sha256:' || repeat('f', 64), 'none')`;
+  const GROUP = (cycle: string): string =>
+    `insert into frozen_group (cycle, payer, payee, kind, price_micro, points, amount_micro, amount)
+     values ('${cycle}', 'brand:aurora', 'brand:birch', 'commission', 1, 0, 100000000000, 100000)`;
+  const gone = async (): Promise<void> => {
+    await books.admin.query(`delete from statement where hash like '%fff'; delete from frozen_group where price_micro = 1`);
+  };
+
+  it.each([
+    ['a group', GROUP('2026-03'), 'group brand:aurora brand:birch commission - 0.000001 follows from no line'],
+    ['a statement', STATEMENT('2026-03', 'brand:zzz'), 'statement zzz v1 follows from no line'],
+  ])('are not frozen with the cycle: %s', async (_, sql, words) => {
+    await steps('cut-off');
+    await books.admin.query(sql);
+    expect(await refused('freeze')).toContain(words);
+    expect((await verification()).status).toBe('cut_off');
+    await gone();
+    await steps('freeze');
+    // put in while it is being frozen
+    await thaw();
+    const before = await told();
+    while ((await books.admin.query(`select from cycle_freeze where stage <> 'statements'`)).rows.length > 0)
+      await freezes().step('2026-03');
+    await books.admin.query(sql);
+    await expect(freezes().run('2026-03', 60_000)).rejects.toMatchObject({ code: 'cycle_unproven' });
+    expect([(await verification()).status, await told()]).toEqual(['freezing', before]);
+    await gone();
+    await freezes().run('2026-03', 60_000);
+    await steps('confirm', 'close');
+    expect(await named()).toEqual([]);
+  });
+
+  it('are named when their cycle does not exist or is not frozen, and no statement follows them', async () => {
+    at('2026-04-01T00:30:00+08:00');
+    await books.under.settle('2026-03');
+    const { hash } = (await books.under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me')).body;
+    at('2026-05-01T01:00:00+08:00');
+    await contribution('april', '2026-04-15T10:00:00+08:00');
+    await contribution('may', '2026-05-01T00:30:00+08:00');
+    await books.under.asOperator('POST', '/v1/operator/cycles/2026-04/cut-off');
+    const next = async () => (await books.under.asBrand('aurora', 'GET', '/v1/cycles/2026-04/statements/me')).body;
+    for (const [sql, words] of [
+      [STATEMENT('2026-02', 'brand:aurora'), 'statement 2026-02: is of a cycle that nobody froze'],
+      [STATEMENT('2026-05', 'brand:aurora'), 'statement 2026-05: is of a cycle that nobody froze'],
+      [GROUP('2026-02'), 'group 2026-02: is of a cycle that nobody froze'],
+    ] as const) {
+      await books.admin.query(sql);
+      for (const cycle of ['2026-03', '2026-04']) expect(await named(cycle)).toEqual([words]);
+      expect((await next()).previousHash).toBe(hash);
+      expect(await refused('freeze', '2026-04')).toContain('of a cycle that nobody froze');
+      await gone();
+    }
+    // another version of a statement of the cycle before
+    await books.admin.query(STATEMENT('2026-03', 'brand:aurora').replace(', 1,', ', 2,'));
+    expect(await named('2026-04')).toEqual([NOT_SEALED]);
+    expect(await refused('freeze', '2026-04')).toContain('cycle 2026-03 does not have the lines');
+    await gone();
+    for (const step of ['freeze', 'confirm', 'close'])
+      expect((await books.under.asOperator('POST', `/v1/operator/cycles/2026-04/${step}`)).status).toBe(200);
+    expect((await next()).previousHash).toBe(hash);
+  });
 });

@@ -4,6 +4,7 @@ import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
 import { PositionsService } from '../src/positions/positions.service.js';
 import { brandSnapshot } from '#libs/testing';
+import { sale } from './earnings.js';
 import { COLUMNS, editsOf } from './edits.js';
 import type { Edits } from './edits.js';
 import { settlementUnderTest } from './settlement-under-test.js';
@@ -74,6 +75,22 @@ describe('the verification of a cycle', () => {
     const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain(faults[0]?.id);
+  });
+
+  it.each([
+    `campaign = 'x'`,
+    `redeemer_contract = 9`,
+    `expires_at = now()`,
+    `occurred_at = occurred_at + interval '1 microsecond'`,
+    `posted_at = posted_at + interval '1 microsecond'`,
+    `asset = 'pts'`,
+    `funders = replace(funders, '10000', '10000.0')`,
+  ])('names a line in any of its columns: %s', async (set) => {
+    await under.deliverCommissions([sale]);
+    const where = /^(campaign|redeemer|expires)/.test(set) ? `lot_id = 'l1'` : `posting_id = 'e1'`;
+    await admin.query(`update line set ${set} where ${where}`);
+    const faults = (await verification()).faults.filter(({ kind }) => kind === 'line');
+    expect(faults).toEqual([expect.objectContaining({ detail: 'does not say what it was written with' })]);
   });
 
   const aLine = `posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`;
@@ -309,7 +326,35 @@ describe('the verification of a cycle', () => {
     await steps('cut-off');
     const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
-    expect(refused.body.detail).toContain('day 2026-03-20 was not closed with these totals');
+    expect(refused.body.detail).toContain('day 2026-03-20 was not closed with these lines and totals');
+  });
+
+  const own = `posting_id = 'e1'`;
+  it.each([
+    [own, `store = 'aurora-9'`],
+    [own, `campaign = 'other'`],
+    [own, `posted_at = posted_at + interval '1 hour'`],
+    [own, `posted_at = posted_at + interval '9 days'`],
+    [own, `occurred_at = occurred_at - interval '1 microsecond'`],
+    [own, `posting_id = 'eX'`],
+    [own, `lot_id = 'LX'`],
+    [own, `issuer_contract = 77`],
+    [aLine, `reference = 'other'`],
+    [aLine, `wallet_id = 'm9'`],
+    [aLine, `actor_member_ref = 'mb_other'`],
+  ])('names the closed day of a line that was edited, digest and all: %s, %s', async (line, set) => {
+    await under.service.app.get(DaysService, { strict: false }).close();
+    await rewrite(line, set);
+    const day = line === own ? '2026-03-02' : '2026-03-20';
+    expect((await verification()).faults).toContainEqual({
+      kind: 'day',
+      id: day,
+      detail: 'was not closed with these lines and totals',
+    });
+    await steps('cut-off');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    expect(refused.body.detail).toContain(`day ${day}`);
   });
 
   it('freezes nothing over a closed day that has lost its lines', async () => {

@@ -19,7 +19,7 @@ import { microToText } from '../statements/money.js';
 import { refuseFaults } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
 import { isConfirmed, isSealed } from './cycle.js';
-import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
@@ -96,7 +96,7 @@ export class CycleStepsService {
   private async make(
     tx: EntityManager,
     id: string,
-    { step, arrived, proven }: { step: CycleStep; arrived: CycleStatus; proven: string | null },
+    { step, arrived, proven }: { step: CycleStep; arrived: CycleStatus; proven: CycleSeal | null },
     caller: string,
     key: string | undefined,
   ): Promise<void> {

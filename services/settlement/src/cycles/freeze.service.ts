@@ -12,7 +12,7 @@ import { positionsOf } from '../positions/position.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { refuseFaults } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
-import type { Cycle } from './cycle.js';
+import type { Cycle, CycleSeal } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezesRepository } from './freezes.repository.js';
@@ -70,8 +70,11 @@ export class FreezeService {
 
   /** Runs one step. Returns whether the freeze is done. */
   async step(cycle: string): Promise<boolean> {
-    // a second time, now that no line can arrive and all digests are taken; outside the step, because it calls other services
-    if ((await this.stage(cycle)) === 'sums') await this.verification.proveSources(cycle);
+    // outside the step, because it calls other services: again, now that no line can arrive and all digests are taken, and at the end,
+    // because only what was proven at one moment is sealed and published
+    const next = await this.next(cycle);
+    if (next === 'sums') await this.verification.proveSources(cycle);
+    const proven = next === 'seal' ? await this.verification.proveWritten(cycle) : null;
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(`select set_config('statement_timeout', $1, true)`, [`${STEP_MS}`]);
       await this.freezes.hold(tx, cycle);
@@ -87,17 +90,19 @@ export class FreezeService {
           await this.freezes.save(tx, { ...freeze, stage: 'statements' });
           return false;
         case 'statements':
-          if (await this.nextStatement(tx, cycle)) return false;
-          await this.seal(tx, freeze);
+          if ((await this.nextStatement(tx, cycle)) || proven === null) return false;
+          await this.seal(tx, freeze, proven);
           return true;
       }
     });
   }
 
-  private stage(cycle: string): Promise<Freeze['stage'] | null> {
+  /** The stage of a freeze, or that it is to be sealed; null if none has begun. */
+  private next(cycle: string): Promise<Freeze['stage'] | 'seal' | null> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const freeze = await this.freezes.find(tx, cycle);
-      return freeze?.stage ?? null;
+      const stage = (await this.freezes.find(tx, cycle))?.stage ?? null;
+      if (stage !== 'statements') return stage;
+      return (await this.nextBrand(tx, await this.cycles.find(tx, cycle))) === null ? 'seal' : stage;
     });
   }
 
@@ -107,8 +112,8 @@ export class FreezeService {
     if (day === null) return { ...freeze, stage: 'sums' };
     const { read, faults } = await this.verification.day(tx, cycle, day);
     refuseFaults(faults);
-    const { legs, linesDigest, totals } = read;
-    await this.days.keep(tx, cycle, day, legs, totals);
+    const { legs, linesDigest } = read;
+    await this.days.keep(tx, cycle, day, read);
     return {
       ...freeze,
       through: day,
@@ -119,25 +124,27 @@ export class FreezeService {
 
   private async nextStatement(tx: EntityManager, id: string): Promise<boolean> {
     const cycle = await this.cycles.find(tx, id);
-    const brand = await this.statements.next(tx, id, await this.brandsIn(cycle.currency));
+    const brand = await this.nextBrand(tx, cycle);
     if (brand === null) return false;
     await this.statements.write(tx, cycle, brand);
     return true;
   }
 
-  private async seal(tx: EntityManager, freeze: Freeze): Promise<void> {
-    const { cycle: id, lineCount, linesRoot } = freeze;
-    const { groups } = await this.netting.frozen(tx, id);
-    const told = await this.statements.told(tx, id);
-    const resultsRoot = await this.verification.resultsRoot(tx, id);
-    const cycle = await this.cycles.take(tx, id, 'seal');
-    await this.cycles.advance(tx, cycle, 'seal', positionsOf(net(groups).positions, told), {
-      seal: { lineCount, linesRoot, resultsRoot },
-    });
-    await this.freezes.save(tx, { ...freeze, stage: 'done' });
+  /** The brand whose statement is next; null when all are written. */
+  private async nextBrand(tx: EntityManager, { id, currency }: Cycle): Promise<string | null> {
+    const brands = (await this.directory.list()).filter((brand) => brand.currency === currency);
+    return this.statements.next(
+      tx,
+      id,
+      brands.map(({ slug }) => slug),
+    );
   }
 
-  private async brandsIn(currency: string): Promise<string[]> {
-    return (await this.directory.list()).filter((brand) => brand.currency === currency).map((brand) => brand.slug);
+  private async seal(tx: EntityManager, freeze: Freeze, proven: CycleSeal): Promise<void> {
+    const { groups, statements } = await this.verification.provenResults(tx, freeze.cycle, proven);
+    const told = statements.map(({ header }) => header.brand);
+    const cycle = await this.cycles.take(tx, freeze.cycle, 'seal');
+    await this.cycles.advance(tx, cycle, 'seal', positionsOf(net(groups).positions, told), { seal: proven });
+    await this.freezes.save(tx, { ...freeze, ...proven, stage: 'done' });
   }
 }

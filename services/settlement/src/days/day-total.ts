@@ -46,10 +46,17 @@ export function totalKey({ day, type, payer, redeemer, asset, priceMicro }: Omit
   return [day, type, payer, redeemer ?? '-', asset ?? '-', priceMicro].join(' ');
 }
 
-/** What the operator's record says of a closed day: its number of lines and its totals. */
-export function dayDocument(legs: bigint, totals: readonly DayTotal[]) {
+/** The lines of a day: their number, and the SHA-256 in hex over their digests in their order. */
+export interface DayLines {
+  readonly legs: bigint;
+  readonly linesDigest: string;
+}
+
+/** What the operator's record says of a closed day: its lines and its totals. */
+export function dayDocument({ legs, linesDigest }: DayLines, totals: readonly DayTotal[]) {
   return {
     legs: legs.toString(),
+    linesDigest,
     totals: totals
       .map((total) =>
         [total.reader, totalKey(total), total.legs, total.points, total.amountMicro, total.root].join(' '),

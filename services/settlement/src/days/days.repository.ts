@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { LINE_DIGEST } from '../entries/lines.tables.js';
 import type { Party } from '../parties/party.js';
 import type { DayTotal } from './day-total.js';
 import { DAY_TOTALS } from './days.tables.js';
@@ -38,11 +39,12 @@ export class DaysRepository {
     return rows[0]?.day ?? null;
   }
 
-  /** The SHA-256 in hex over the digests of each day's lines in their order, and their number. */
-  digests(tx: EntityManager, cycle: string): Promise<{ day: string; legs: bigint; digest: string }[]> {
+  /** The SHA-256 in hex over the digests of each day's lines in their order, made of what they say now, their number, and whether that is what they were written with. */
+  digests(tx: EntityManager, cycle: string): Promise<{ day: string; legs: bigint; digest: string; asWritten: boolean }[]> {
     return tx.query(
-      `select day, count(*) as legs, encode(sha256(string_agg(digest, ''::bytea order by posted_at, own_id, id)), 'hex') as digest
-         from line where cycle = $1 group by day order by day`,
+      `select day, count(*) as legs, encode(sha256(string_agg(says, ''::bytea order by posted_at, own_id, id)), 'hex') as digest,
+          bool_and(says = digest) as "asWritten"
+         from (select *, ${LINE_DIGEST} as says from line where cycle = $1) l group by day order by day`,
       [cycle],
     );
   }

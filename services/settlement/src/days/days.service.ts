@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, OperatorAudit } from '#libs/http';
-import { addDays, AllianceClock, dayKey } from '#libs/kernel';
+import { addDays, AllianceClock, dayKey, groupBy } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
@@ -16,20 +16,20 @@ import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import type { FiledLine } from '../entries/line.js';
 import { totalReaders } from '../entries/reading.js';
+import type { Difference } from '../verification/verification.js';
 import { dayDocument, DayTotals, totalKey } from './day-total.js';
-import type { DayTotal } from './day-total.js';
+import type { DayLines, DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
 import { NO_LINES, withDay } from './lines-root.js';
 
 /** Result of reading the lines of a day. */
-export interface DayRead {
-  readonly legs: bigint;
-  /** SHA-256 in hex over the digests of the lines in their order. */
-  readonly linesDigest: string;
+export interface DayRead extends DayLines {
   readonly totals: readonly DayTotal[];
   /** Ids of lines that no longer match their digest. */
   readonly changed: readonly string[];
 }
+
+const CHANGED = 'does not have the lines that were written or that it was closed with';
 
 /** How long a sweep waits for earlier commits. */
 const PATIENCE_MS = 3_000;
@@ -64,9 +64,9 @@ export class DaysService {
     // closed days take no line, so nothing waits for their sums
     for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
       await runInTransaction(this.dataSource, all, async (tx) => {
-        const { legs, totals, changed } = await this.read(tx, cycle, day);
+        const read = await this.read(tx, cycle, day);
         // totals of an edited line must not be stored as the published ones
-        if (changed.length === 0) await this.keep(tx, cycle, day, legs, totals);
+        if (read.changed.length === 0) await this.keep(tx, cycle, day, read);
       });
     }
   }
@@ -88,10 +88,10 @@ export class DaysService {
     const changed: string[] = [];
     let legs = 0n;
     for await (const stored of this.lines.all(tx, cycle, day)) {
-      for (const { line, digest } of stored) {
-        digests.update(digest);
-        if (!this.ids.fits(line, digest)) changed.push(line.id);
-        totals.add(line);
+      for (const one of stored) {
+        digests.update(one.digest);
+        if (!this.ids.fits(one)) changed.push(one.line.id);
+        totals.add(one.line);
       }
       legs += BigInt(stored.length);
       // a day of many lines must not delay other calls
@@ -100,7 +100,7 @@ export class DaysService {
     return { legs, linesDigest: digests.digest('hex'), totals: totals.end(), changed };
   }
 
-  /** The number of lines of a cycle, and the root over their digests, of which the database makes one a day. */
+  /** The number of lines of a cycle, and the root over digests of what they say now, of which the database makes one a day. */
   async root(tx: EntityManager, cycle: string): Promise<Pick<CycleSeal, 'lineCount' | 'linesRoot'>> {
     const days = await this.days.digests(tx, cycle);
     return {
@@ -110,18 +110,38 @@ export class DaysService {
   }
 
   /**
-   * Stores the totals of a day that has none yet and takes no more lines, and puts them on the operator's record, in a transaction that
-   * ends soon.
+   * Stores the totals of a day that has none yet and takes no more lines, and puts them and its lines on the operator's record, in a
+   * transaction that ends soon.
    */
-  async keep(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<void> {
-    if (!(await this.days.seal(tx, cycle, day, legs))) return;
-    await this.days.insert(tx, cycle, totals);
-    await this.audit.note(tx, pathOf(cycle, day), dayDocument(legs, totals));
+  async keep(tx: EntityManager, cycle: string, day: string, read: DayRead): Promise<void> {
+    if (!(await this.days.seal(tx, cycle, day, read.legs))) return;
+    await this.days.insert(tx, cycle, read.totals);
+    await this.audit.note(tx, pathOf(cycle, day), dayDocument(read, read.totals));
   }
 
-  /** Whether a day was closed with these totals: what the operator's record has of it first. */
-  keptAs(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<boolean> {
-    return this.audit.noted(tx, pathOf(cycle, day), dayDocument(legs, totals));
+  /** Days of a cycle with lines that say now what they were not written with, or what their day was not closed with. */
+  async changed(tx: EntityManager, cycle: string): Promise<Difference<'day'>[]> {
+    const kept = await this.kept(tx, cycle);
+    const totals = groupBy(kept.totals, ({ day }) => day);
+    const lines = new Map((await this.days.digests(tx, cycle)).map((read) => [read.day, read]));
+    const days: string[] = [];
+    for (const [day, { asWritten }] of lines) if (!asWritten) days.push(day);
+    for (const [day, legs] of kept.days) {
+      const found = { legs, linesDigest: lines.get(day)?.digest ?? '' };
+      if (!days.includes(day) && !(await this.keptAs(tx, cycle, day, found, totals.get(day) ?? []))) days.push(day);
+    }
+    return days.sort().map((day) => ({ kind: 'day', id: `${day} of ${cycle}`, detail: CHANGED }));
+  }
+
+  /** Whether a day was closed with these lines and totals: what the operator's record has of it first. */
+  keptAs(
+    tx: EntityManager,
+    cycle: string,
+    day: string,
+    lines: DayLines,
+    totals: readonly DayTotal[],
+  ): Promise<boolean> {
+    return this.audit.noted(tx, pathOf(cycle, day), dayDocument(lines, totals));
   }
 
   /**

@@ -4,7 +4,7 @@ import { bigint, defineRows, integer, numeric, orNull, text, uuid } from '#libs/
 import { MEMBERS, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { FiledLine, LineTerms } from './line.js';
-import { LINES, rowOf } from './lines.tables.js';
+import { LINE_DIGEST, LINES, rowOf } from './lines.tables.js';
 
 const TERMS = defineRows({
   id: uuid(),
@@ -37,7 +37,12 @@ export interface Owed {
 export class EntriesRepository {
   /** Inserts lines in one statement. Existing lines stay unchanged. */
   async insert(tx: EntityManager, lines: readonly FiledLine[]): Promise<void> {
-    await LINES.insert(tx, lines.map(rowOf), 'on conflict (id, cycle) do nothing');
+    if (lines.length === 0) return;
+    const { names, sql, values } = LINES.given(lines.map(rowOf));
+    await tx.query(
+      `insert into line (${names}, digest) select ${names}, ${LINE_DIGEST} from ${sql} on conflict (id, cycle) do nothing`,
+      values,
+    );
   }
 
   /** Finds which of these lines exist. */

@@ -1,7 +1,5 @@
-import { hash } from 'node:crypto';
 import { uuidFromText } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
-import { fundersText } from './posting-fact.js';
 import type { Funder } from './posting-fact.js';
 
 /** Line types, as on the wire. */
@@ -121,49 +119,4 @@ export function lineId(
 ): string {
   const one = funder === null ? '' : `|${funder}`;
   return uuidFromText(`${type}|${postingId}|${lotId}|${originalPostingId}${one}`);
-}
-
-/** SHA-256 over all fields of a line and its place, to detect later edits of the row. */
-export function lineDigest(line: FiledLine): Buffer {
-  const { stamps } = line;
-  const content = [
-    line.cycle,
-    line.day,
-    line.reader,
-    line.ownId,
-    line.id,
-    line.type,
-    line.postingId,
-    line.lotId,
-    line.originalLineId,
-    line.originalPostingId,
-    line.walletId,
-    line.actor,
-    line.actorMemberRef,
-    line.occurredAt.getTime(),
-    line.postedAt.getTime(),
-    line.payer,
-    line.payee,
-    line.issuer,
-    line.redeemer,
-    line.store,
-    line.asset,
-    line.points.toString(),
-    line.priceMicro.toString(),
-    line.fixedMicro.toString(),
-    line.currency,
-    line.reference,
-    stamps === null
-      ? null
-      : [
-          stamps.issuerContract,
-          stamps.redeemerContract,
-          stamps.fundingMode,
-          fundersText(stamps.funders),
-          stamps.campaign,
-          stamps.earnedAt.getTime(),
-          stamps.expiresAt?.getTime() ?? null,
-        ],
-  ];
-  return hash('sha256', JSON.stringify(content), 'buffer');
 }

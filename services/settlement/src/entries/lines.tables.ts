@@ -14,7 +14,6 @@ import {
 } from '#libs/postgres';
 import type { InsertOf, RowOf } from '#libs/postgres';
 import type { Party } from '../parties/party.js';
-import { lineDigest } from './line.js';
 import type { FiledLine, LineType } from './line.js';
 import { fundersOf, fundersText } from './posting-fact.js';
 
@@ -53,8 +52,11 @@ export const LINES = defineTable('line', {
   campaign: orNull(text()),
   earnedAt: orNull(timestamptz()),
   expiresAt: orNull(timestamptz()),
-  digest: bytea(),
+  digest: filled(bytea()),
 });
+
+/** SQL of the digest of a line, over all that it says now. */
+export const LINE_DIGEST = LINES.contentSql;
 
 export function rowOf(line: FiledLine): InsertOf<typeof LINES> {
   const { stamps } = line;
@@ -67,7 +69,6 @@ export function rowOf(line: FiledLine): InsertOf<typeof LINES> {
     campaign: stamps?.campaign ?? null,
     earnedAt: stamps?.earnedAt ?? null,
     expiresAt: stamps?.expiresAt ?? null,
-    digest: lineDigest(line),
   };
 }
 

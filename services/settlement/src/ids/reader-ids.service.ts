@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { uuidFromDigest } from '#libs/kernel';
 import { ReaderKey } from '#libs/postgres';
-import { lineDigest } from '../entries/line.js';
-import type { FiledLine, Line } from '../entries/line.js';
+import type { Line } from '../entries/line.js';
 import { ownKey, readerOf } from '../entries/reading.js';
+import type { StoredLine } from '../lines/own-line.js';
 import type { Party } from '../parties/party.js';
 
 /** Derives ids of lines and totals per reader, and the salts of the legs in totals. No two readers share any of them. */
@@ -17,10 +17,8 @@ export class ReaderIdsService {
   }
 
   /** Whether a line says what it was written with, and its reader and own id follow from the rest of it. */
-  fits(line: FiledLine, digest: Uint8Array): boolean {
-    return (
-      lineDigest(line).equals(digest) && line.reader === readerOf(line) && line.ownId === this.ofLine(line, line.reader)
-    );
+  fits({ line, asWritten }: StoredLine): boolean {
+    return asWritten && line.reader === readerOf(line) && line.ownId === this.ofLine(line, line.reader);
   }
 
   /** The UUID of a thing for a party. */

@@ -95,7 +95,7 @@ export class SettlementInvariantsService implements Invariants {
   private async sourced(cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const { id } of cycles.filter(({ status }) => !isSealed(status))) {
-      const faults = await this.sources.differences(id);
+      const { faults } = await this.sources.differences(id, () => Promise.resolve());
       if (faults === null) broken.push(`${id}: the ledger or referrals gave no answer, or is still sending`);
       else if (faults.length > 0) broken.push(`${id}: ${named(faults)}`);
     }
@@ -109,7 +109,7 @@ export class SettlementInvariantsService implements Invariants {
   private async verified(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const cycle of cycles.filter(({ status }) => isSealed(status))) {
-      const prove = async (): Promise<readonly Fault[]> => (await this.verification.verify(tx, cycle)).faults;
+      const prove = async (): Promise<readonly Fault[]> => (await this.verification.verify(tx, cycle.id)).faults;
       broken.push(await this.proof(`${cycle.id} ${cycle.status}`, cycle.id, prove));
     }
     return check('settlement: frozen cycles follow from their lines', '', listed(broken));

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { bigint, date, defineRows, numeric, orNull, text, timestamptz, uuid } from '#libs/postgres';
 import type { StoredRow } from '#libs/postgres';
 import type { FiledLine, LineType } from '../entries/line.js';
-import { lineOf, LINES } from '../entries/lines.tables.js';
+import { LINE_DIGEST, lineOf, LINES } from '../entries/lines.tables.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { OwnLine, OwnPosition, OwnSums, StoredLine } from './own-line.js';
@@ -122,37 +122,48 @@ export class LinesService {
   ): AsyncGenerator<FiledLine[]> {
     yield* this.chunks(
       tx,
+      '*',
       `l.cycle = $1 and l.day > coalesce($7::date, '-infinity') and l.day < $9::date and l.reader is distinct from $8 and (l.payer = $8
          or l.issuer = $8 and l.issuer <> l.payer and not ${FEE} or l.payee = $8 and l.payee <> 'operator')`,
       [cycle, after, party, before],
-      ({ line }) => line,
+      (row) => lineOf(LINES.fromRow(row)),
     );
   }
 
   /** All lines of a cycle or of one of its days, by recording, posting and own id, in chunks. */
   async *all(tx: EntityManager, cycle: string, day: string | null = null): AsyncGenerator<StoredLine[]> {
-    yield* this.chunks(tx, 'l.cycle = $1 and ($7::date is null or l.day = $7)', [cycle, day], (stored) => stored);
+    yield* this.chunks(
+      tx,
+      `*, ${LINE_DIGEST} as says`,
+      'l.cycle = $1 and ($7::date is null or l.day = $7)',
+      [cycle, day],
+      (stored) => {
+        const row = LINES.fromRow(stored);
+        const digest = stored.says as Buffer;
+        return { line: lineOf(row), digest, asWritten: digest.equals(row.digest) };
+      },
+    );
   }
 
   private async *chunks<T>(
     tx: EntityManager,
+    columns: string,
     where: string,
     [cycle, ...more]: readonly unknown[],
-    pick: (stored: StoredLine) => T,
+    pick: (row: StoredRow) => T,
   ): AsyncGenerator<T[]> {
     let after: readonly string[] = [...FIRST, NO_ID];
     for (;;) {
-      const rows = await LINES.query(
-        tx,
-        `select * from line l
+      const rows = await tx.query<(StoredRow & { day: string; posted_at: Date; own_id: string; id: string })[]>(
+        `select ${columns} from line l
           where ${where} and (l.day, l.posted_at, l.own_id, l.id) > ($2::date, $3::timestamptz, $4::uuid, $5::uuid)
           order by l.day, l.posted_at, l.own_id, l.id limit $6`,
         [cycle, ...after, CHUNK, ...more],
       );
-      if (rows.length > 0) yield rows.map((row) => pick({ line: lineOf(row), digest: row.digest }));
+      if (rows.length > 0) yield rows.map(pick);
       const last = rows.at(-1);
       if (last === undefined || rows.length < CHUNK) return;
-      after = [last.day, last.postedAt.toISOString(), last.ownId, last.id];
+      after = [last.day, last.posted_at.toISOString(), last.own_id, last.id];
     }
   }
 }

@@ -27,10 +27,13 @@ export interface OwnLine extends Pick<
   readonly reference: string | null;
 }
 
-/** A stored line with the digest from its insertion. */
+/** A stored line. */
 export interface StoredLine {
   readonly line: FiledLine;
+  /** SHA-256 over all that it says now. */
   readonly digest: Uint8Array;
+  /** Whether that is the digest that it was written with. */
+  readonly asWritten: boolean;
 }
 
 /** Exact sums over the lines that a party reads in full. */

@@ -15,11 +15,12 @@ import {
 } from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import { endOf, isSealed, misfiled, SKEW_MS } from '../cycles/cycle.js';
-import type { Cycle, CycleFault } from '../cycles/cycle.js';
+import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
 import { DaysService } from '../days/days.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
+import { ResultsService } from '../verification/results.service.js';
 import { refuseFaults, refuseUncompared } from '../verification/verification.js';
 import type { Fault } from '../verification/verification.js';
 import { earningFigure, earningsOf } from './earnings.js';
@@ -37,6 +38,8 @@ const FEW_LINES = 5_000;
 const MOST_POSTINGS = 500;
 /** By so much what is posted may be committed later. */
 const COMMIT_MS = 5_000;
+/** Most looks until what differs is the same twice, or nothing differs. */
+const MOST_LOOKS = 3;
 /** How long a comparison waits for what was committed before it. */
 const PATIENCE_MS = 5_000;
 
@@ -85,13 +88,20 @@ interface Part {
   readonly few: boolean;
 }
 
+/** What was found, with what was read besides in the same snapshot. */
+interface Compared<T> {
+  /** Null: not everything has arrived, or a service gave no answer. */
+  readonly faults: Fault[] | null;
+  readonly seen: T;
+}
+
 /** What lines hold of a source, of a time. */
 interface Read {
   readonly source: Source;
   readonly parts: readonly Part[];
   readonly ours: Sums;
   readonly aside: readonly PostingKey[];
-  /** For times before the last frozen cycle: remembers that no difference was found. */
+  /** For times before the last frozen cycle: remembers that a look found nothing. */
   readonly proven?: () => void;
 }
 
@@ -115,6 +125,7 @@ export class SourcesService {
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
     private readonly days: DaysService,
+    private readonly results: ResultsService,
     private readonly repository: SourcesRepository,
   ) {
     this.sources = [
@@ -159,43 +170,59 @@ export class SourcesService {
   }
 
   /**
-   * Lets a freeze go on where lines and sources agree.
+   * Lets a step go on where lines and sources agree. Returns what `beside` read at that moment.
    * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` when nothing can be said
    */
-  async prove(id: string): Promise<void> {
-    const faults = await this.differences(id, this.config.freezeWaitMs);
-    if (faults === null) refuseUncompared();
-    else refuseFaults(faults);
+  async prove<T>(id: string, beside: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const { faults, seen } = await this.differences(id, beside, this.config.freezeWaitMs);
+    if (faults === null) return refuseUncompared();
+    refuseFaults(faults);
+    return seen;
   }
 
   /**
    * Sums of lines up to the end of a cycle that are not what the ledger stamped or referrals posted, once all that was committed before has
-   * arrived, and lines that lie in the wrong cycle. What arrives meanwhile differs by something else at a second look; an edit does not. Null:
-   * not everything has arrived, or a service gave no answer.
+   * arrived, lines that lie in the wrong cycle, and cycles beside this one that do not have the lines of their seals. What arrives meanwhile
+   * differs by something else at the next look; an edit does not. A look reads everything in one snapshot, and `beside` in the same.
    */
-  async differences(id: string, patienceMs = PATIENCE_MS): Promise<Fault[] | null> {
-    const first = await this.look(id, patienceMs);
-    if (first === null || first.length === 0) return first;
-    const second = await this.look(id, patienceMs);
-    if (second === null) return null;
-    const known = new Set(first.map(({ id, off }) => `${id} ${off}`));
-    return second
-      .filter(({ id, off }) => known.has(`${id} ${off}`))
-      .map(({ kind, id, detail }) => ({ kind, id, detail }));
+  async differences<T>(
+    id: string,
+    beside: (tx: EntityManager) => Promise<T>,
+    patienceMs = PATIENCE_MS,
+  ): Promise<Compared<T>> {
+    let known = new Set<string>();
+    for (let looks = 1; ; looks += 1) {
+      const { found, seen } = await this.look(id, beside, patienceMs);
+      if (found === null || found.length === 0) return { faults: found, seen };
+      const lasting = found.filter(({ id: of, off }) => known.has(`${of} ${off}`));
+      if (lasting.length > 0)
+        return { faults: lasting.map(({ kind, id: of, detail }) => ({ kind, id: of, detail })), seen };
+      // whatever differs by something else each time agrees at no moment
+      if (looks === MOST_LOOKS) return { faults: null, seen };
+      known = new Set(found.map(({ id: of, off }) => `${of} ${off}`));
+    }
   }
 
-  private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
+  private async look<T>(
+    id: string,
+    beside: (tx: EntityManager) => Promise<T>,
+    patienceMs: number,
+  ): Promise<{ found: Differing[] | null; seen: T }> {
     const at = this.clock.now();
-    if (!(await this.settled.reached(patienceMs))) return null;
+    const arrived = await this.settled.reached(patienceMs);
     // what the sources are asked for afterwards holds no snapshot
-    const seen = await runAudit(this.dataSource, (tx) => this.read(tx, id, at));
-    if (seen === null) return null;
+    const { sums, seen } = await runAudit(this.dataSource, async (tx) => ({
+      sums: arrived ? await this.read(tx, id, at) : null,
+      seen: await beside(tx),
+    }));
+    if (sums === null) return { found: null, seen };
     try {
-      const found: Differing[] = [...seen.faults];
-      for (const read of seen.reads) found.push(...(await this.compare(read, seen.currency)));
-      return found;
+      const found: Differing[] = [...sums.faults];
+      for (const read of sums.reads) found.push(...(await this.compare(read, sums.currency)));
+      if (found.length === 0) for (const { proven } of sums.reads) proven?.();
+      return { found, seen };
     } catch (error) {
-      if (error instanceof DomainError) return null;
+      if (error instanceof DomainError) return { found: null, seen };
       throw error;
     }
   }
@@ -248,9 +275,10 @@ export class SourcesService {
     const asked = reads.some(({ proven }) => proven !== undefined) ? all : spans.flatMap(({ lying }) => lying);
     for (const one of all.filter((known) => asked.includes(known) || !isSealed(known.status))) {
       faults.push(...(await this.filedWrongly(tx, one, all)));
-      // a frozen cycle is itself verified from its lines
+      // a cycle that was frozen is itself verified from its lines, in this snapshot
       if (one === cycle && isSealed(one.status)) continue;
-      for (const fault of [...(await this.cycles.faults(tx, one, all)), ...(await this.sealFaults(tx, one))])
+      const held = one === cycle ? await this.progressFaults(tx, one) : await this.heldFaults(tx, one);
+      for (const fault of [...(await this.cycles.faults(tx, one, all)), ...held])
         faults.push({ ...fault, off: fault.detail });
     }
     return { reads, faults, currency: cycle.currency };
@@ -297,13 +325,31 @@ export class SourcesService {
     return end < monthBounds(cycle.month, this.config.zone).to ? plus(end, 1) : end;
   }
 
-  /** Whether a cycle that was frozen still has the lines and results of its freeze. */
-  private async sealFaults(tx: EntityManager, { id, status }: Cycle): Promise<CycleFault[]> {
-    if (!isSealed(status)) return [];
-    const seal = await this.cycles.seal(tx, id);
-    if (seal !== null && (await this.cycles.sealedAs(tx, id, { ...seal, ...(await this.days.root(tx, id)) })))
-      return [];
+  /**
+   * Whether the lines of a cycle, by what they say now, are those on record: of a frozen one those of its freeze, with its results, of others
+   * those that their days were closed with, and those of days that are open what they were written with.
+   */
+  private async heldFaults(tx: EntityManager, { id, status }: Cycle): Promise<Fault[]> {
+    if (!isSealed(status)) return this.days.changed(tx, id);
+    const [seal, found] = [
+      await this.cycles.seal(tx, id),
+      { ...(await this.days.root(tx, id)), resultsRoot: await this.results.root(tx, id) },
+    ];
+    const same =
+      seal?.lineCount === found.lineCount &&
+      seal.linesRoot === found.linesRoot &&
+      seal.resultsRoot === found.resultsRoot;
+    if (same && (await this.cycles.sealedAs(tx, id, found))) return [];
     return [{ kind: 'cycle', id, detail: 'does not have the lines and results that its freeze put on record' }];
+  }
+
+  /** Whether a cycle has the lines that its freeze has read, once it has read all. */
+  private async progressFaults(tx: EntityManager, { id }: Cycle): Promise<Fault[]> {
+    const freeze = await this.cycles.freezeOf(tx, id);
+    if (freeze === null || freeze.stage === 'days') return [];
+    const { lineCount, linesRoot } = await this.days.root(tx, id);
+    if (freeze.lineCount === lineCount && freeze.linesRoot === linesRoot) return [];
+    return [{ kind: 'cycle', id, detail: 'does not have the lines that its freeze has read' }];
   }
 
   private async filedWrongly(tx: EntityManager, cycle: Cycle, all: readonly Cycle[]): Promise<Differing[]> {
@@ -333,9 +379,8 @@ export class SourcesService {
         for (const figure of await source.ask({ ...part.asked, postings }, currency)) theirs.add(figure, -1n);
     }
     const found = ours.differences(theirs, source.counted);
-    if (found.length === 0) proven?.();
     // asked again at the next look
-    else if (proven !== undefined) for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
+    if (found.length > 0 && proven !== undefined) for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
     return found;
   }
 

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { groupBy } from '#libs/kernel';
 import { DayTotals } from '../days/day-total.js';
-import type { DayTotal } from '../days/day-total.js';
+import type { DayLines, DayTotal } from '../days/day-total.js';
 import { NO_LINES, withDay } from '../days/lines-root.js';
 import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
@@ -18,9 +18,9 @@ export interface CycleDraft {
   readonly statements: ReadonlyMap<string, StatementDraft>;
   /** Totals computed from the lines, and the legs of each day. */
   readonly totals: readonly DayTotal[];
-  readonly days: ReadonlyMap<string, bigint>;
+  readonly days: ReadonlyMap<string, DayLines>;
   readonly lineCount: bigint;
-  /** `sha256:…` over the digests of all lines, in order of recording, posting and ids, day by day. */
+  /** `sha256:…` over the digests of what all lines say, in order of recording, posting and ids, day by day. */
   readonly linesRoot: string;
   /** Ids of lines that no longer match their digest. */
   readonly changed: readonly string[];
@@ -52,14 +52,18 @@ export class StatementDraftsService {
     let linesRoot = NO_LINES;
     let digests = createHash('sha256');
     const changed: string[] = [];
-    const days = new Map<string, bigint>();
+    const days = new Map<string, DayLines>();
+    let legs = 0n;
     const totals: DayTotal[] = [];
     const ofDay = new DayTotals((of, id) => this.ids.salt(of, id));
     let today: string | null = null;
     const endDay = (): void => {
       if (today === null) return;
-      linesRoot = withDay(linesRoot, today, digests.digest('hex'));
+      const linesDigest = digests.digest('hex');
+      linesRoot = withDay(linesRoot, today, linesDigest);
+      days.set(today, { legs, linesDigest });
       digests = createHash('sha256');
+      legs = 0n;
       const ended = ofDay.end();
       totals.push(...ended);
       const byBrand = groupBy(ended, ({ reader }) => partyName(reader));
@@ -67,12 +71,13 @@ export class StatementDraftsService {
       for (const [brand, draft] of drafts) draft.endDay(byBrand.get(brand) ?? []);
     };
     for await (const stored of this.lines.all(tx, cycle)) {
-      for (const { line, digest } of stored) {
+      for (const one of stored) {
+        const { line } = one;
         if (line.day !== today) endDay();
         today = line.day;
-        days.set(line.day, (days.get(line.day) ?? 0n) + 1n);
-        digests.update(digest);
-        if (!this.ids.fits(line, digest)) changed.push(line.id);
+        legs += 1n;
+        digests.update(one.digest);
+        if (!this.ids.fits(one)) changed.push(line.id);
         if (line.reader !== null) draftOf(partyName(line.reader)).addLot(line, line.reader);
         ofDay.add(line);
       }
@@ -80,7 +85,7 @@ export class StatementDraftsService {
       await yieldToOthers();
     }
     endDay();
-    const lineCount = [...days.values()].reduce((sum, legs) => sum + legs, 0n);
+    const lineCount = [...days.values()].reduce((sum, day) => sum + day.legs, 0n);
     return { statements: drafts, totals, days, lineCount, linesRoot, changed };
   }
 }

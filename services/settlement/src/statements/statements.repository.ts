@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RowOf, StoredRow } from '#libs/postgres';
+import { FROZEN_ON_RECORD } from '../cycles/cycles.tables.js';
 import { brandParty, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { ChainedStatement, FrozenStatement } from './statement.js';
 import { STATEMENTS } from './statements.tables.js';
+
+/** Only what was frozen on record has a place in a chain. */
+const IN_CHAIN = `b.cycle = any (array(${FROZEN_ON_RECORD}))`;
 
 /** The issued statements of brands, each with a version. */
 @Injectable()
@@ -19,10 +23,11 @@ export class StatementsRepository {
     return newest === undefined ? null : statementOf(newest);
   }
 
-  /** All statements of a cycle in all versions. */
+  /** All statements of a cycle in all versions, each with the hash before it in its chain. */
   async ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
     const rows = await tx.query<(StoredRow & { hash_before: string | null })[]>(
-      `select *, (select b.hash from statement b where b.party = s.party and b.seq < s.seq order by b.seq desc limit 1) as hash_before
+      `select *, (select b.hash from statement b where b.party = s.party and b.seq < s.seq and ${IN_CHAIN}
+            order by b.seq desc limit 1) as hash_before
          from statement s where cycle = $1 order by party, version`,
       [cycle],
     );
@@ -38,7 +43,7 @@ export class StatementsRepository {
   /** Hash of a brand's newest statement before that of a cycle; null if there is none. */
   async newestHash(tx: EntityManager, cycle: string, brand: string): Promise<string | null> {
     const rows = await tx.query<{ hash: string }[]>(
-      'select hash from statement where party = $1 and cycle <> $2 order by seq desc limit 1',
+      `select hash from statement b where party = $1 and cycle <> $2 and ${IN_CHAIN} order by seq desc limit 1`,
       [brandParty(brand), cycle],
     );
     return rows[0]?.hash ?? null;

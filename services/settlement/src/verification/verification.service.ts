@@ -1,41 +1,45 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import pLimit from 'p-limit';
-import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { DomainError, groupBy, idFromUuid } from '#libs/kernel';
-import { runAudit } from '#libs/postgres';
+import { BrandDirectory } from '#libs/directory';
+import { CONFIG } from '#libs/http';
+import { DomainError, fail, groupBy, idFromUuid } from '#libs/kernel';
 import { isConfirmed, isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { totalKey } from '../days/day-total.js';
-import type { DayTotal } from '../days/day-total.js';
+import type { DayLines, DayTotal } from '../days/day-total.js';
 import { DaysService } from '../days/days.service.js';
 import type { DayRead } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
-import type { PriceGroup } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
+import type { CycleResult } from '../netting/netting.service.js';
 import type { FrozenGroup, MatrixCell } from '../netting/netting.tables.js';
 import { brandParty, isBrand, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { positionsOf } from '../positions/position.js';
 import type { ConfirmedPosition, Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
+import type { SettlementConfig } from '../settlement.config.js';
 import { SourcesService } from '../sources/sources.service.js';
 import { StatementDraftsService } from '../statements/statement-drafts.service.js';
-import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
 import { counterpartiesOf, totalsDocument } from '../statements/statement.js';
 import type { ChainedStatement, FrozenStatement } from '../statements/statement.js';
-import { differences, refuseFaults, refuseUncompared, rootOf } from './verification.js';
+import { groupId, groupSays, ResultsService, resultsRootOf } from './results.service.js';
+import type { Results } from './results.service.js';
+import { differences, refuseFaults, refuseUncompared } from './verification.js';
 import type { Fault, Row } from './verification.js';
 
-/** Result of verifying a cycle. */
+/** Result of verifying a cycle, as of one moment. */
 export interface Verification {
   readonly cycle: Cycle;
   readonly lines: bigint;
   readonly faults: readonly Fault[];
-  /** Digest of the results that were verified; empty before the freeze. */
-  readonly resultsRoot: string;
+  /** Digests of the lines and results that were verified; those of the results only from the freeze on. */
+  readonly seal: CycleSeal;
+  /** Groups as frozen, before that as computed from the lines so far. */
+  readonly groups: CycleResult['groups'];
 }
 
 /** Result of a verification requested by the operator. */
@@ -56,11 +60,12 @@ export class VerificationService {
   private readonly turn = pLimit(MOST_AT_ONCE);
 
   constructor(
-    private readonly dataSource: DataSource,
+    @Inject(CONFIG) private readonly config: SettlementConfig,
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: StatementDraftsService,
-    private readonly statements: StatementFreezeService,
+    private readonly stored: ResultsService,
+    private readonly directory: BrandDirectory,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
     private readonly sources: SourcesService,
@@ -71,96 +76,142 @@ export class VerificationService {
     return this.turn(() => this.verified(id));
   }
 
-  private async verified(id: string): Promise<CycleVerification> {
-    const cycle = await this.cycles.get(id);
-    const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
-    const differences = await this.sources.differences(id);
-    const entities = await this.entities(cycle);
-    const faults = [...found.faults, ...(differences ?? []), ...(entities ?? [])];
-    return { ...found, faults, compared: differences !== null && entities !== null };
+  private async verified(
+    id: string,
+    { whole = false, patienceMs }: { whole?: boolean; patienceMs?: number } = {},
+  ): Promise<CycleVerification> {
+    const { faults: differing, seen } = await this.sources.differences(
+      id,
+      (tx) => this.verify(tx, id, whole),
+      patienceMs,
+    );
+    const entities = await this.entities(seen.groups);
+    const faults = [...seen.faults, ...(differing ?? []), ...(entities ?? [])];
+    return { ...seen, faults, compared: differing !== null && entities !== null };
   }
 
   /**
-   * Lets a confirmation or a close go on where nothing is wrong. Returns the digest of the results that were proven.
+   * Lets a confirmation or a close go on where nothing is wrong. Returns digests of the lines and results that were proven, of one moment.
    * @throws DomainError `cycle_unproven`, naming the first faults, `cycle_not_settled` when not everything can be compared
    */
-  async prove(id: string): Promise<string> {
-    const { faults, compared, resultsRoot } = await this.ofCycle(id);
-    refuseFaults(faults);
-    if (!compared) refuseUncompared();
-    return resultsRoot;
+  async prove(id: string): Promise<CycleSeal> {
+    return proven(await this.ofCycle(id));
   }
 
   /**
-   * Lets a freeze go on where the sources agree on lines and entities.
+   * The same before a cycle is sealed, when all of its statements are written.
+   * @throws DomainError `cycle_unproven`, `cycle_not_settled`
+   */
+  proveWritten(id: string): Promise<CycleSeal> {
+    return this.turn(async () => proven(await this.verified(id, { whole: true, patienceMs: this.config.freezeWaitMs })));
+  }
+
+  /**
+   * Lets a freeze go on where the sources agree on lines and entities, and there are no results yet.
    * @throws DomainError `cycle_unproven`, `cycle_not_settled`
    */
   async proveSources(id: string): Promise<void> {
-    await this.sources.prove(id);
-    const faults = await this.entities(await this.cycles.get(id));
+    const groups = await this.sources.prove(id, async (tx) => {
+      refuseFaults([...(await this.unmade(tx, id)), ...(await this.stored.astray(tx, id))]);
+      return (await this.netting.result(tx, await this.cycleIn(tx, id))).groups;
+    });
+    const faults = await this.entities(groups);
     if (faults === null) refuseUncompared();
     else refuseFaults(faults);
+  }
+
+  /**
+   * The results of a freeze, which must be those that were proven.
+   * @throws DomainError `cycle_unproven`
+   */
+  async provenResults(tx: EntityManager, cycle: string, { resultsRoot }: CycleSeal): Promise<Results> {
+    const results = await this.stored.of(tx, cycle);
+    if (resultsRootOf(results) !== resultsRoot)
+      refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
+    return results;
   }
 
   /** Refuses results that are not those that were proven, and positions, about to be published, that do not follow from them. */
   async refuseChanged(
     tx: EntityManager,
     cycle: string,
-    proven: string,
+    seal: CycleSeal,
     positions: readonly ConfirmedPosition[],
   ): Promise<void> {
-    const results = await this.frozen(tx, cycle);
-    if (resultsRootOf(results) !== proven)
-      refuseFaults([{ kind: 'seal', id: 'results', detail: 'were changed after they were proven' }]);
-    refuseFaults(positionFaults(positions, positionsOf(net(results.groups).positions, []), true));
+    const { groups } = await this.provenResults(tx, cycle, seal);
+    refuseFaults(positionFaults(positions, positionsOf(net(groups).positions, []), true));
   }
 
-  /** Verifies a cycle. Before the freeze there are only lines to check. The transaction must see all rows. */
-  async verify(tx: EntityManager, cycle: Cycle): Promise<Verification> {
-    const stored = await this.statements.ofCycle(tx, cycle.id);
-    const newest = new Map(stored.map((statement) => [statement.header.brand, statement]));
-    const draft = await this.drafts.draft(tx, cycle.id, [...newest.keys()], (brand) =>
-      headerOf(cycle, brand, newest.get(brand)),
-    );
-    const faults = [...draft.changed.map(changedLine), ...(await this.disputes(tx, cycle.id))];
-    const kept = await this.days.kept(tx, cycle.id);
-    const closed = (day: string): boolean => isSealed(cycle.status) || kept.days.has(day);
+  private async cycleIn(tx: EntityManager, id: string): Promise<Cycle> {
+    return (await this.cycles.listIn(tx)).find((cycle) => cycle.id === id) ?? fail('not_found');
+  }
+
+  /**
+   * Verifies a cycle. Before the freeze there are only lines to check, and while it is written what there is of it: no more than follows from
+   * the lines. The transaction must see all rows.
+   * @param whole the cycle is being frozen, and all of its statements are written
+   */
+  async verify(tx: EntityManager, id: string, whole = false): Promise<Verification> {
+    const cycle = await this.cycleIn(tx, id);
+    const sealed = isSealed(cycle.status);
+    const progress = await this.cycles.freezeOf(tx, id);
+    const written = sealed || (cycle.status === 'freezing' && progress?.stage === 'statements');
+    const results = await this.stored.of(tx, id);
+    const newest = new Map(results.statements.map((statement) => [statement.header.brand, statement]));
+    // a brand without lines is told so if it had joined by then
+    const joined = sealed ? null : new Set(await this.brandsIn(tx, cycle.currency));
+    const told = [...newest.keys()].filter((brand) => joined?.has(brand) !== false);
+    const draft = await this.drafts.draft(tx, id, told, (brand) => headerOf(cycle, brand, newest.get(brand)));
+    const faults = [...draft.changed.map(changedLine), ...(await this.disputes(tx, id))];
+    const kept = await this.days.kept(tx, id);
+    const closed = (day: string): boolean => written || kept.days.has(day);
     faults.push(
-      ...(await this.dayFaults(tx, cycle.id, kept, {
+      ...(await this.dayFaults(tx, id, kept, {
         days: new Map([...draft.days].filter(([day]) => closed(day))),
         totals: draft.totals.filter(({ day }) => closed(day)),
       })),
+      ...(await this.stored.astray(tx, id)),
     );
-    let resultsRoot = '';
-    if (isSealed(cycle.status)) {
-      resultsRoot = await this.resultsRoot(tx, cycle.id);
-      const all = (await this.cycles.listIn(tx)).filter(({ currency }) => currency === cycle.currency);
-      faults.push(...(await this.cycles.faults(tx, cycle, all)));
-      const derived = await this.netting.fromLines(tx, cycle.id);
+    const seal = { lineCount: draft.lineCount, linesRoot: draft.linesRoot, resultsRoot: resultsRootOf(results) };
+    if (written) {
+      const derived = await this.netting.fromLines(tx, id);
       const { positions: nets } = net(derived.groups);
-      const made = [...draft.statements].map(([brand, statement]) => {
-        const party = brandParty(brand);
-        return statement.finish(nets.get(party) ?? 0n, counterpartiesOf(party, derived.groups));
-      });
+      const made = [...draft.statements]
+        .filter(([brand]) => sealed || whole || newest.has(brand))
+        .map(([brand, statement]) => {
+          const party = brandParty(brand);
+          return statement.finish(nets.get(party) ?? 0n, counterpartiesOf(party, derived.groups));
+        });
       faults.push(
-        ...(await this.results(tx, cycle, derived)),
+        ...resultFaults(results, derived),
         ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
-        ...chainFaults(stored),
-        ...(await this.sealFaults(tx, cycle.id, {
-          lineCount: draft.lineCount,
-          linesRoot: draft.linesRoot,
-          resultsRoot,
-        })),
+        ...chainFaults(results.statements),
+        ...differences('seal', progress === null ? [] : [progressOf(progress.stage, progress)], [
+          progressOf(sealed ? 'done' : 'statements', seal),
+        ]),
       );
-    } else if (cycle.status !== 'freezing') {
-      faults.push(
-        ...(await this.results(tx, cycle, { groups: [], matrix: [] })),
-        ...differences('statement', [...newest.values()].map(statementRow), []),
-      );
+    } else faults.push(...(await this.unmade(tx, id)));
+    if (sealed) {
+      const all = (await this.cycles.listIn(tx)).filter(({ currency }) => currency === cycle.currency);
+      faults.push(...(await this.cycles.faults(tx, cycle, all)), ...(await this.sealFaults(tx, id, seal)));
     }
-    const nets = isConfirmed(cycle.status) ? await this.positions.fromLines(tx, cycle.id) : [];
-    faults.push(...positionFaults(await this.positions.ofCycle(tx, cycle.id), nets, isConfirmed(cycle.status)));
-    return { cycle, lines: draft.lineCount, faults, resultsRoot };
+    const nets = isConfirmed(cycle.status) ? await this.positions.fromLines(tx, id) : [];
+    faults.push(...positionFaults(await this.positions.ofCycle(tx, id), nets, isConfirmed(cycle.status)));
+    const { groups } = await this.netting.result(tx, cycle);
+    return { cycle, lines: draft.lineCount, faults, seal, groups };
+  }
+
+  /** Results of a cycle that has none yet. */
+  private async unmade(tx: EntityManager, cycle: string): Promise<Fault[]> {
+    const results = await this.stored.of(tx, cycle);
+    return [
+      ...resultFaults(results, { groups: [], matrix: [] }),
+      ...differences('statement', results.statements.map(statementRow), []),
+    ];
+  }
+
+  private async brandsIn(tx: EntityManager, currency: string): Promise<string[]> {
+    return (await this.directory.list(tx)).filter((brand) => brand.currency === currency).map(({ slug }) => slug);
   }
 
   /** Reads a day of lines. Names changed lines, and stored results of the day that do not follow from its lines. */
@@ -169,24 +220,27 @@ export class VerificationService {
     const kept = await this.days.kept(tx, cycle, day);
     // a day that was not closed has nothing to compare with
     const derived = kept.days.has(day)
-      ? { days: new Map([[day, read.legs]]), totals: read.totals }
-      : { days: new Map<string, bigint>(), totals: [] };
+      ? { days: new Map([[day, read]]), totals: read.totals }
+      : { days: new Map<string, DayLines>(), totals: [] };
     return { read, faults: [...read.changed.map(changedLine), ...(await this.dayFaults(tx, cycle, kept, derived))] };
   }
 
-  /** Stored days that do not follow from their lines, or that were first closed with other totals. */
-  private async dayFaults(tx: EntityManager, cycle: string, kept: Days, derived: Days): Promise<Fault[]> {
-    const rows = ({ days }: Days): Row[] =>
-      [...days].map(([day, legs]) => ({ id: day, says: { legs: legs.toString() } }));
+  /** Stored days that do not follow from their lines, or that were first closed with other lines or totals. */
+  private async dayFaults(tx: EntityManager, cycle: string, kept: KeptDays, derived: Days): Promise<Fault[]> {
+    const row = (day: string, legs: bigint): Row => ({ id: day, says: { legs: legs.toString() } });
     const faults = [
       ...differences('day', kept.totals.map(totalOf), derived.totals.map(totalOf)),
-      ...differences('day', rows(kept), rows(derived)),
+      ...differences(
+        'day',
+        [...kept.days].map(([day, legs]) => row(day, legs)),
+        [...derived.days].map(([day, { legs }]) => row(day, legs)),
+      ),
     ];
     if (faults.length > 0) return faults;
-    const totals = groupBy(kept.totals, ({ day }) => day);
-    for (const [day, legs] of kept.days) {
-      if (await this.days.keptAs(tx, cycle, day, legs, totals.get(day) ?? [])) continue;
-      faults.push({ kind: 'day', id: day, detail: 'was not closed with these totals' });
+    const totals = groupBy(derived.totals, ({ day }) => day);
+    for (const [day, lines] of derived.days) {
+      if (await this.days.keptAs(tx, cycle, day, lines, totals.get(day) ?? [])) continue;
+      faults.push({ kind: 'day', id: day, detail: 'was not closed with these lines and totals' });
     }
     return faults;
   }
@@ -200,18 +254,8 @@ export class VerificationService {
     }));
   }
 
-  /** Digest of all results of the freeze, including those that do not follow from lines, such as the entities of groups. */
-  async resultsRoot(tx: EntityManager, cycle: string): Promise<string> {
-    return resultsRootOf(await this.frozen(tx, cycle));
-  }
-
-  private async frozen(tx: EntityManager, cycle: string): Promise<Results> {
-    return { ...(await this.netting.frozen(tx, cycle)), statements: await this.statements.ofCycle(tx, cycle) };
-  }
-
   /** Groups that are not settled by the legal entities of their brands, which never change. Null: partners gave no answer. */
-  private async entities(cycle: Cycle): Promise<Fault[] | null> {
-    const { groups } = await runAudit(this.dataSource, (tx) => this.netting.result(tx, cycle));
+  private async entities(groups: CycleResult['groups']): Promise<Fault[] | null> {
     const parties = new Set(groups.flatMap(({ payer, payee }) => [payer, payee]));
     const entities = new Map<Party, string | null>();
     try {
@@ -235,51 +279,30 @@ export class VerificationService {
     );
   }
 
-  private async results(
-    tx: EntityManager,
-    cycle: Cycle,
-    derived: Awaited<ReturnType<NettingService['fromLines']>>,
-  ): Promise<Fault[]> {
-    const frozen = await this.netting.frozen(tx, cycle.id);
-    return [
-      ...differences(
-        'group',
-        frozen.groups.map((group) => ({
-          id: groupId(group),
-          says: { ...groupSays(group), rounded: group.amount.toString(), ...ratesOf(group) },
-        })),
-        derived.groups.map((group) => ({
-          id: groupId(group),
-          says: { ...groupSays(group), rounded: roundGroup(group.amountMicro).toString(), ...NO_RATES },
-        })),
-      ),
-      ...differences('matrix', frozen.matrix.map(cellRow), derived.matrix.map(cellRow)),
-    ];
-  }
-
   private async sealFaults(tx: EntityManager, id: string, found: CycleSeal): Promise<Fault[]> {
-    const linesOf = ({ lineCount, linesRoot }: Omit<CycleSeal, 'resultsRoot'>): Row['says'] => ({
-      lines: lineCount.toString(),
-      linesRoot,
-    });
-    const rowOf = (seal: CycleSeal): Row => ({
-      id: 'freeze',
-      says: { ...linesOf(seal), resultsRoot: seal.resultsRoot },
-    });
-    const progressOf = (stage: string, lines: Omit<CycleSeal, 'resultsRoot'>): Row => ({
-      id: 'progress of the freeze',
-      says: { stage, ...linesOf(lines) },
-    });
-    const [stored, progress] = [await this.cycles.seal(tx, id), await this.cycles.freezeOf(tx, id)];
-    const faults = [
-      ...differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]),
-      ...differences('seal', progress === null ? [] : [progressOf(progress.stage, progress)], [
-        progressOf('done', found),
-      ]),
-    ];
+    const stored = await this.cycles.seal(tx, id);
+    const faults = differences('seal', stored === null ? [] : [sealRow(stored)], [sealRow(found)]);
     if (faults.length > 0 || (await this.cycles.sealedAs(tx, id, found))) return faults;
     return [{ kind: 'seal', id: 'freeze', detail: 'is not the one that the freeze put on record' }];
   }
+}
+
+/** @throws DomainError `cycle_unproven`, `cycle_not_settled` */
+function proven({ faults, compared, seal }: CycleVerification): CycleSeal {
+  refuseFaults(faults);
+  return compared ? seal : refuseUncompared();
+}
+
+function linesOf({ lineCount, linesRoot }: Omit<CycleSeal, 'resultsRoot'>): Row['says'] {
+  return { lines: lineCount.toString(), linesRoot };
+}
+
+function sealRow(seal: CycleSeal): Row {
+  return { id: 'freeze', says: { ...linesOf(seal), resultsRoot: seal.resultsRoot } };
+}
+
+function progressOf(stage: string, lines: Omit<CycleSeal, 'resultsRoot'>): Row {
+  return { id: 'progress of the freeze', says: { stage, ...linesOf(lines) } };
 }
 
 function headerOf(cycle: Cycle, brand: string, told: ChainedStatement | undefined): FrozenStatement['header'] {
@@ -292,19 +315,11 @@ function headerOf(cycle: Cycle, brand: string, told: ChainedStatement | undefine
   };
 }
 
-function groupId({ payer, payee, kind, asset, priceMicro }: PriceGroup): string {
-  return [payer, payee, kind, asset ?? '-', microToText(priceMicro)].join(' ');
-}
-
 /** Nothing is converted and nothing taxed. */
 const NO_RATES = { fxRate: '1', taxBp: '0' };
 
 function ratesOf({ fxRate, taxBp }: FrozenGroup): typeof NO_RATES {
   return { fxRate: Number(fxRate).toString(), taxBp: taxBp.toString() };
-}
-
-function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {
-  return { points: points.toString(), amount: microToText(amountMicro) };
 }
 
 function cellRow(cell: MatrixCell): Row {
@@ -319,38 +334,35 @@ function changedLine(id: string): Fault {
   return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
 }
 
-/** Results of a freeze. */
-interface Results extends Awaited<ReturnType<NettingService['frozen']>> {
-  readonly statements: readonly ChainedStatement[];
+/** Stored groups and matrix that are not these. */
+function resultFaults(
+  results: Pick<Results, 'groups' | 'matrix'>,
+  derived: Awaited<ReturnType<NettingService['fromLines']>>,
+): Fault[] {
+  return [
+    ...differences(
+      'group',
+      results.groups.map((group) => ({
+        id: groupId(group),
+        says: { ...groupSays(group), rounded: group.amount.toString(), ...ratesOf(group) },
+      })),
+      derived.groups.map((group) => ({
+        id: groupId(group),
+        says: { ...groupSays(group), rounded: roundGroup(group.amountMicro).toString(), ...NO_RATES },
+      })),
+    ),
+    ...differences('matrix', results.matrix.map(cellRow), derived.matrix.map(cellRow)),
+  ];
 }
 
-function resultsRootOf({ groups, matrix, statements }: Results): string {
-  return rootOf([
-    ...groups.map((group) => [
-      groupId(group),
-      groupSays(group),
-      group.payerEntity,
-      group.payeeEntity,
-      group.amount.toString(),
-      group.fxRate,
-      group.taxBp,
-    ]),
-    ...matrix.map(({ issuer, redeemer, asset, points, amountMicro }) => [
-      issuer,
-      redeemer,
-      asset,
-      points.toString(),
-      amountMicro.toString(),
-    ]),
-    ...statements.map(({ header, hash }) => [header.brand, header.version, hash]),
-  ]);
-}
-
-/** Number of lines by day, and the totals. */
+/** Lines by day, and the totals. */
 interface Days {
-  readonly days: ReadonlyMap<string, bigint>;
+  readonly days: ReadonlyMap<string, DayLines>;
   readonly totals: readonly DayTotal[];
 }
+
+/** Number of lines by day, and the totals, as stored. */
+type KeptDays = Awaited<ReturnType<DaysService['kept']>>;
 
 function totalOf(total: DayTotal): Row {
   const { reader, legs, points, amountMicro, root } = total;
