@@ -333,7 +333,9 @@ describe('results that no freeze made', () => {
     `insert into frozen_group (cycle, payer, payee, kind, price_micro, points, amount_micro, amount)
      values ('${cycle}', 'brand:aurora', 'brand:birch', 'commission', 1, 0, 100000000000, 100000)`;
   const gone = async (): Promise<void> => {
-    await books.admin.query(`delete from statement where hash like '%fff'; delete from frozen_group where price_micro = 1`);
+    await books.admin.query(
+      `delete from statement where hash like '%fff'; delete from frozen_group where price_micro = 1`,
+    );
   };
 
   it.each([
@@ -355,6 +357,8 @@ describe('results that no freeze made', () => {
     await expect(freezes().run('2026-03', 60_000)).rejects.toMatchObject({ code: 'cycle_unproven' });
     expect([(await verification()).status, await told()]).toEqual(['freezing', before]);
     await gone();
+    // statements that were written over it
+    await books.admin.query(`delete from statement where cycle = '2026-03'`);
     await freezes().run('2026-03', 60_000);
     await steps('confirm', 'close');
     expect(await named()).toEqual([]);

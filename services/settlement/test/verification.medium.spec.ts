@@ -2,6 +2,7 @@ import { PostingKind } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
+import { LINE_DIGEST } from '../src/entries/lines.tables.js';
 import { PositionsService } from '../src/positions/positions.service.js';
 import { brandSnapshot } from '#libs/testing';
 import { sale } from './earnings.js';
@@ -91,6 +92,30 @@ describe('the verification of a cycle', () => {
     await admin.query(`update line set ${set} where ${where}`);
     const faults = (await verification()).faults.filter(({ kind }) => kind === 'line');
     expect(faults).toEqual([expect.objectContaining({ detail: 'does not say what it was written with' })]);
+  });
+
+  it('covers every column that a line has by its digest', async () => {
+    const { rows: columns } = await admin.query<{ name: string; type: string; generated: boolean }>(
+      `select column_name as name, data_type as type, is_generated = 'ALWAYS' as generated from information_schema.columns where table_name = 'line'`,
+    );
+    const other = ({ name, type }: { name: string; type: string }): string => {
+      if (type === 'text') return `coalesce(${name}, '') || 'x'`;
+      if (type === 'uuid') return 'gen_random_uuid()';
+      if (type.startsWith('timestamp')) return `coalesce(${name}, now()) + interval '1 microsecond'`;
+      return `coalesce(${name}, ${type === 'date' ? 'current_date' : '0'}) + 1`;
+    };
+    const missed: string[] = [];
+    for (const column of columns) {
+      const edited = columns.map((one) => (one === column ? `${other(one)} as ${one.name}` : one.name));
+      const { rows } = await admin.query<{ same: boolean }>(
+        `select ${LINE_DIGEST} = digest as same
+           from (select ${column.type === 'bytea' ? '*' : edited.join(', ')} from line where posting_id = 'e5' limit 1) l`,
+      );
+      if (rows[0]?.same !== false) missed.push(column.name);
+    }
+    // itself, and what the database makes of others
+    expect(missed.sort()).toEqual(['amount_micro', 'digest']);
+    expect(columns.filter(({ generated }) => generated).map(({ name }) => name)).toEqual(['amount_micro']);
   });
 
   const aLine = `posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`;

@@ -40,7 +40,10 @@ export class DaysRepository {
   }
 
   /** The SHA-256 in hex over the digests of each day's lines in their order, made of what they say now, their number, and whether that is what they were written with. */
-  digests(tx: EntityManager, cycle: string): Promise<{ day: string; legs: bigint; digest: string; asWritten: boolean }[]> {
+  digests(
+    tx: EntityManager,
+    cycle: string,
+  ): Promise<{ day: string; legs: bigint; digest: string; asWritten: boolean }[]> {
     return tx.query(
       `select day, count(*) as legs, encode(sha256(string_agg(says, ''::bytea order by posted_at, own_id, id)), 'hex') as digest,
           bool_and(says = digest) as "asWritten"

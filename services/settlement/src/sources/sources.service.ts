@@ -380,7 +380,8 @@ export class SourcesService {
     }
     const found = ours.differences(theirs, source.counted);
     // asked again at the next look
-    if (found.length > 0 && proven !== undefined) for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
+    if (found.length > 0 && proven !== undefined)
+      for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
     return found;
   }
 

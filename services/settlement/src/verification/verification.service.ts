@@ -103,7 +103,9 @@ export class VerificationService {
    * @throws DomainError `cycle_unproven`, `cycle_not_settled`
    */
   proveWritten(id: string): Promise<CycleSeal> {
-    return this.turn(async () => proven(await this.verified(id, { whole: true, patienceMs: this.config.freezeWaitMs })));
+    return this.turn(async () =>
+      proven(await this.verified(id, { whole: true, patienceMs: this.config.freezeWaitMs })),
+    );
   }
 
   /**
