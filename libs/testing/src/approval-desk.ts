@@ -12,6 +12,8 @@ export interface TestDesk {
   url: string;
   /** Client that approves every request; null: no client does. */
   checker: string | null;
+  /** Whether an act was approved, when asked later. By default none was. */
+  approved: (act: Asked) => boolean;
   /** All requested acts, the newest last. */
   readonly asked: Asked[];
   /** Approvals that were used. */
@@ -41,6 +43,7 @@ export async function testDesk(put?: (path: string, body: string) => void): Prom
     const name = (round: number): string => `ap_${hash.slice(0, 20)}${round}`;
     let round = 0;
     while (spent.has(name(round))) round += 1;
+    if (path === '/internal/v1/approvals/approved') return { approved: desk.approved({ act, maker, payload }) };
     if (path === '/internal/v1/approvals/given')
       return desk.checker === null ? null : { id: name(round), checker: desk.checker };
     asked.push({ act, maker, payload });
@@ -65,6 +68,7 @@ export async function testDesk(put?: (path: string, body: string) => void): Prom
   const desk: TestDesk = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     checker: 'cl_desk',
+    approved: () => false,
     asked,
     used,
     close: () =>

@@ -243,6 +243,35 @@ describe('one insider is not two people', () => {
   });
 });
 
+it('tells settlement whether a second client approved exactly an act, also once it is done', async () => {
+  const name = fresh();
+  const approved = async (payload: object, by = network.operator.clientId): Promise<boolean> => {
+    const response = await fetch(`${network.service.url}/internal/v1/approvals/approved`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await network.tokens.internal('settlement', 'identity')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ act: 'operator_client.create', maker: by, payload }),
+    });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { approved: boolean }).approved;
+  };
+  const act = { name, jwks: null };
+  const asked = await refusal(create(maker, name));
+  expect(await approved(act)).toBe(false);
+  await approve(checker, asked);
+  expect(await approved(act)).toBe(true);
+  await create(maker, name);
+  expect(await approved(act)).toBe(true);
+  expect(await approved({ ...act, name: `${name}!` })).toBe(false);
+  expect(await approved(act, network.operator.second.clientId)).toBe(false);
+  const other = fresh();
+  const { id } = await refusal(create(maker, other));
+  await checker.approvals.refuse({ path: { id }, body: {} });
+  expect(await approved({ name: other, jwks: null })).toBe(false);
+});
+
 describe('the list of pending acts', () => {
   const ask = async (
     by: string,

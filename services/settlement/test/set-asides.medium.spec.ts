@@ -1,5 +1,5 @@
 import { PostingKind } from '#libs/contracts';
-import { uuidv7 } from '#libs/kernel';
+import { canonicalJson, namedHash, uuidv7 } from '#libs/kernel';
 import { editedBooks } from './edits.js';
 import { posting } from './worked-example.js';
 
@@ -33,6 +33,7 @@ it('asks about none whose id or key is of no posting', async () => {
     `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
   );
   expect((await setAside('777', 'hezong.ledger.postings.v1/0/17')).status).toBe(200);
+  books.under.neighbours.approved = ['hezong.ledger.postings.v1/0/17'];
   books.under.neighbours.refuses = ({ postings }) =>
     postings?.some(({ postingId }) => !/^[0-9a-f-]{36}$/.test(postingId)) === true;
   expect(await verification()).toMatchObject({ ok: true, compared: true });
@@ -53,9 +54,27 @@ it('leaves out none but the one that was set aside', async () => {
     `update parked_record set kind = 'parked', set_aside_by = null, set_aside_reason = null, set_aside_at = null`,
   );
   expect((await setAside('777', event)).status).toBe(200);
+  expect(await named()).toEqual(['source points of brand:aurora given, PTS: points is 10000, should be 10100']);
+  books.under.neighbours.approved = [event, 'e5'];
   expect(await named()).toEqual([]);
   await books.admin.query(`update parked_record set event_id = 'e5'`);
   await books.admin.query(`delete from line where posting_id = 'e5'`);
+  expect(await named()).toContainEqual(
+    expect.stringMatching(/^source reimbursement of points of brand:aurora at brand:crest/),
+  );
+});
+
+it('leaves out none that one person set aside, or a row that was added to the record', async () => {
+  await books.admin.query(row);
+  await books.admin.query(`delete from line where posting_id = 'e5'`);
+  const payload = { query: {}, body: { eventId: 'e5', reason: 'ticket 4711' } };
+  await books.admin.query('set session_replication_role = origin');
+  await books.admin.query(
+    `insert into operator_audit (client, method, route, path, payload_hash, request_id)
+     values ('cl_1', 'POST', 'r', '/v1/operator/parked/settlement/777/set-aside', $1, '')`,
+    [namedHash(canonicalJson(payload))],
+  );
+  await books.admin.query('set session_replication_role = replica');
   expect(await named()).toContainEqual(
     expect.stringMatching(/^source reimbursement of points of brand:aurora at brand:crest/),
   );

@@ -55,6 +55,8 @@ export interface Neighbours {
   /** The amounts that referrals owes to persons, by currency. */
   owed: Record<string, string>;
   brands: Record<string, BrandSnapshot>;
+  /** Events that two people set aside, according to identity. */
+  approved: string[];
   /** memberRefs with consent according to crm. */
   consented: string[];
 }
@@ -285,6 +287,7 @@ export async function settlementUnderTest(
     ...NOTHING,
     answered: () => Promise.resolve(),
     parked: [],
+    approved: [],
     postings: new Map(),
     commissions: new Map(),
     conversions: new Map(),
@@ -298,7 +301,11 @@ export async function settlementUnderTest(
       return databaseUrl;
     },
   });
-  const { database } = under;
+  const { database, desk } = under;
+  desk.approved = ({ act, payload }) => {
+    const { service, eventId } = payload as { service: string; eventId: string };
+    return act === 'parked_event.set_aside' && service === 'settlement' && said.approved.includes(eventId);
+  };
   const { app } = under.service;
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
@@ -367,7 +374,7 @@ export async function settlementUnderTest(
     },
     reset: async () => {
       clock.set(NOON);
-      Object.assign(said, { ...NOTHING, answered: () => Promise.resolve(), parked: [] });
+      Object.assign(said, { ...NOTHING, answered: () => Promise.resolve(), parked: [], approved: [] });
       for (const known of [said.postings, said.commissions, said.conversions]) known.clear();
       await empty(database.adminUrl);
     },

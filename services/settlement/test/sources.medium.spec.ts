@@ -196,6 +196,9 @@ it('takes nothing for an edit that came late, is on its way, or could not be ask
   const decision = { by: 'cl_1', requestId: 'r1', eventId: 'coming', reason: 'ticket 4711' };
   const decided = await books.under.asService('POST', `/internal/v1/parked/${rows[0]?.id}/set-aside`, decision);
   expect(decided.status).toBe(200);
+  expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
+  // a second person agreed
+  books.under.neighbours.approved = ['coming'];
   expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
   await books.admin.query('delete from parked_record');
 });

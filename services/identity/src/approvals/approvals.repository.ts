@@ -65,6 +65,15 @@ export class ApprovalsRepository {
     return approval ?? null;
   }
 
+  /** Whether an act was approved. What was used may not say so, because its report can be lost. */
+  async wasApproved(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `select from approval where maker = $1 and act = $2 and payload_hash = $3 and checker is not null and state <> 'refused' limit 1`,
+      [maker, act, payloadHash],
+    );
+    return rows.length > 0;
+  }
+
   async find(tx: EntityManager, id: string): Promise<Approval | null> {
     return (await APPROVALS.query(tx, `${SELECT} approval where id = $1`, [id]))[0] ?? null;
   }

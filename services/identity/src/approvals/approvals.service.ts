@@ -52,6 +52,11 @@ export class ApprovalsService extends ApprovalDesk {
     await this.run((tx) => this.approvals.use(tx, id));
   }
 
+  /** Whether a second client has ever approved exactly this act, and nobody refused it afterwards. */
+  wasApproved(act: GuardedAct): Promise<boolean> {
+    return this.run((tx) => this.approvals.wasApproved(tx, keyOf(act)));
+  }
+
   /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` if the hash is of another payload */
   approve(id: string, checker: string, payloadHash: string): Promise<ApprovalView> {
     return this.run(async (tx) => {

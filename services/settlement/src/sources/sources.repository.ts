@@ -61,9 +61,20 @@ const EARNINGS = defineRows({
   amountMicro: numeric('amount'),
 });
 
+/** An event that the operator set aside, as far as this service's own record says so. */
+export interface SetAside extends PostingKey {
+  readonly record: string;
+  readonly topic: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
 interface AsideRow {
+  id: bigint;
+  topic: string;
   key: string;
   event_id: string;
+  by: string;
   reason: string;
   /** Payload hashes of the recorded calls. */
   decided: string[];
@@ -129,12 +140,12 @@ export class SourcesRepository {
   }
 
   /**
-   * Postings whose events the operator set aside. A row leaves nothing out unless the audit has a call that set aside this event for this
-   * reason, and that was not refused.
+   * Events that the operator set aside. A row is none unless the audit has a call that set aside this event for this reason, and that was not
+   * refused.
    */
-  async setAside(tx: EntityManager, consumers: readonly string[]): Promise<PostingKey[]> {
+  async setAside(tx: EntityManager, consumers: readonly string[]): Promise<SetAside[]> {
     const rows: AsideRow[] = await tx.query(
-      `select r.id, key, event_id, set_aside_reason as reason, array(
+      `select r.id, topic, key, event_id, set_aside_by as by, set_aside_reason as reason, array(
            select c.payload_hash from operator_audit c where c.client = r.set_aside_by and c.path = '/v1/operator/parked/settlement/' || r.id || '/set-aside'
               and not exists (select from operator_audit e where e.answers = c.seq and e.status <> 200)) as decided
          from parked_record r where consumer_group = any($1) and kind = 'set_aside' order by r.id`,
@@ -144,7 +155,14 @@ export class SourcesRepository {
       .filter(({ event_id: eventId, reason, decided }) =>
         decided.includes(namedHash(canonicalJson({ query: {}, body: { eventId, reason } }))),
       )
-      .map(({ key, event_id }) => ({ walletId: key, postingId: event_id }));
+      .map(({ id, topic, key, event_id, by, reason }) => ({
+        record: id.toString(),
+        topic,
+        walletId: key,
+        postingId: event_id,
+        by,
+        reason,
+      }));
   }
 
   /** Lines of a cycle that were not posted in this time, or are of another currency. */

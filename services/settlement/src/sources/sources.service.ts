@@ -26,7 +26,7 @@ import type { Fault } from '../verification/verification.js';
 import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
-import type { LinesAsked, Period, PostingKey } from './sources.repository.js';
+import type { LinesAsked, Period, PostingKey, SetAside } from './sources.repository.js';
 import { issuedFigures, pricedOf, spendingFigure } from './spending.js';
 import type { IssuedPoints, SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
@@ -100,7 +100,7 @@ interface Read {
   readonly source: Source;
   readonly parts: readonly Part[];
   readonly ours: Sums;
-  readonly aside: readonly PostingKey[];
+  readonly aside: readonly SetAside[];
   /** For times before the last frozen cycle: remembers that a look found nothing. */
   readonly proven?: () => void;
 }
@@ -114,6 +114,8 @@ export class SourcesService {
   private readonly sources: readonly Source[];
   /** Comparisons of older times without a difference, by source and currency: of what, and when, ms. */
   private readonly proven = new Map<string, { what: string; at: number }>();
+  /** Acts that a second person approved, which stays so. */
+  private readonly agreed = new Set<string>();
   /** What sources said about cycles before the last frozen one, by source, currency and time. */
   private readonly told = new Map<string, Figure[]>();
 
@@ -366,16 +368,17 @@ export class SourcesService {
       }));
   }
 
-  /** What an operator set aside is left out. */
+  /** What two people set aside is left out. */
   private async compare({ source, parts, ours, aside, proven }: Read, currency: string): Promise<Differing[]> {
     const theirs = new Sums();
+    const left = await this.approved(aside);
     for (const part of parts) {
       const key = keyOf(source, currency, part.asked);
       const known = proven === undefined ? undefined : this.told.get(key);
       const said = known ?? (await this.ask(source, part, currency));
       if (proven !== undefined) this.told.set(key, said);
       for (const figure of said) theirs.add(figure);
-      for (const postings of chunks(aside))
+      for (const postings of chunks(left))
         for (const figure of await source.ask({ ...part.asked, postings }, currency)) theirs.add(figure, -1n);
     }
     const found = ours.differences(theirs, source.counted);
@@ -383,6 +386,21 @@ export class SourcesService {
     if (found.length > 0 && proven !== undefined)
       for (const { asked } of parts) this.told.delete(keyOf(source, currency, asked));
     return found;
+  }
+
+  /** Of events set aside those for which identity has the approval of a second person; it is needed for exactly this event. */
+  private async approved(aside: readonly SetAside[]): Promise<PostingKey[]> {
+    const approved: PostingKey[] = [];
+    for (const { record, topic, walletId: key, postingId: eventId, by: maker, reason } of aside) {
+      const payload = { service: 'settlement', record, eventId, topic, key, reason };
+      const act = { act: 'parked_event.set_aside', maker, payload };
+      const url = `${this.config.identityUrl}/internal/v1/approvals/approved`;
+      const known = JSON.stringify(act);
+      if (!this.agreed.has(known) && !(await this.post<{ approved: boolean }>(url, act)).approved) continue;
+      this.agreed.add(known);
+      approved.push({ walletId: key, postingId: eventId });
+    }
+    return approved;
   }
 
   private async ask(source: Source, { asked, begins, few }: Part, currency: string): Promise<Figure[]> {

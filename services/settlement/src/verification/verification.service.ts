@@ -114,8 +114,11 @@ export class VerificationService {
    */
   async proveSources(id: string): Promise<void> {
     const groups = await this.sources.prove(id, async (tx) => {
-      refuseFaults([...(await this.unmade(tx, id)), ...(await this.stored.astray(tx, id))]);
-      return (await this.netting.result(tx, await this.cycleIn(tx, id))).groups;
+      const cycle = await this.cycleIn(tx, id);
+      // another call may have frozen it meanwhile
+      const unmade = (await this.written(tx, cycle)) ? [] : await this.unmade(tx, id);
+      refuseFaults([...unmade, ...(await this.stored.astray(tx, id))]);
+      return (await this.netting.result(tx, cycle)).groups;
     });
     const faults = await this.entities(groups);
     if (faults === null) refuseUncompared();
@@ -157,7 +160,7 @@ export class VerificationService {
     const cycle = await this.cycleIn(tx, id);
     const sealed = isSealed(cycle.status);
     const progress = await this.cycles.freezeOf(tx, id);
-    const written = sealed || (cycle.status === 'freezing' && progress?.stage === 'statements');
+    const written = await this.written(tx, cycle);
     const results = await this.stored.of(tx, id);
     const newest = new Map(results.statements.map((statement) => [statement.header.brand, statement]));
     // a brand without lines is told so if it had joined by then
@@ -201,6 +204,12 @@ export class VerificationService {
     faults.push(...positionFaults(await this.positions.ofCycle(tx, id), nets, isConfirmed(cycle.status)));
     const { groups } = await this.netting.result(tx, cycle);
     return { cycle, lines: draft.lineCount, faults, seal, groups };
+  }
+
+  /** Whether a freeze has written results of a cycle, if not yet all of its statements. */
+  private async written(tx: EntityManager, { id, status }: Cycle): Promise<boolean> {
+    if (isSealed(status)) return true;
+    return status === 'freezing' && (await this.cycles.freezeOf(tx, id))?.stage === 'statements';
   }
 
   /** Results of a cycle that has none yet. */
