@@ -40,7 +40,6 @@ export class EntriesRepository {
     await LINES.insert(tx, lines.map(rowOf), 'on conflict (id, cycle) do nothing');
   }
 
-  /** Finds which of these lines exist. */
   async existing(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
     const rows: { id: string }[] = await tx.query('select id from line where id = any($1::uuid[])', [ids]);
     return new Set(rows.map((row) => row.id));
