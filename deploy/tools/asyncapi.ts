@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
 import { createFileRegistry, fromBinary, ScalarType } from '@bufbuild/protobuf';
 import type { DescEnum, DescField, DescFile, DescMessage, FileRegistry } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
@@ -7,6 +6,7 @@ import { format } from 'prettier';
 import { TOPIC_EVENTS } from '#libs/contracts';
 import type { Topic } from '#libs/contracts';
 import { readTopics } from '#libs/messaging';
+import { writeOrCheck } from './generated.js';
 
 /** Writes docs/asyncapi.json from proto/ and deploy/kafka/topics.yaml; with --check it only compares and fails on drift. */
 const FILE = 'docs/asyncapi.json';
@@ -196,11 +196,4 @@ function documentOf(registry: FileRegistry): Json {
 }
 
 const wanted = await format(JSON.stringify(documentOf(readSchemas())), { parser: 'json', printWidth: 120 });
-if (process.argv.includes('--check')) {
-  if ((await readFile(FILE, 'utf8').catch(() => '')) !== wanted) {
-    console.error(`${FILE} is out of date: run npm run gen:asyncapi`);
-    process.exitCode = 1;
-  }
-} else {
-  await writeFile(FILE, wanted);
-}
+await writeOrCheck('gen:asyncapi', new Map([[FILE, wanted]]));

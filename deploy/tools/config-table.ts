@@ -1,8 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import type { ConfigSchema } from '#libs/config';
 import { rotationConfig } from '../../services/crm/src/crm.config.js';
 import { DEFINITIONS } from '../local/network/definitions.js';
+import { writeOrCheck } from './generated.js';
 
 /** Writes docs/configuration.md from the declarations; with --check it only compares and fails on drift. */
 const FILE = 'docs/configuration.md';
@@ -57,12 +57,4 @@ const schemas = [...DEFINITIONS.map(({ config }) => config), rotationConfig].map
   (config) => config as unknown as ConfigSchema,
 );
 const wanted = await format(table(schemas), { parser: 'markdown', printWidth: 120 });
-if (process.argv.includes('--check')) {
-  const found = await readFile(FILE, 'utf8').catch(() => '');
-  if (found !== wanted) {
-    console.error(`${FILE} is out of date: run npm run gen:config`);
-    process.exitCode = 1;
-  }
-} else {
-  await writeFile(FILE, wanted);
-}
+await writeOrCheck('gen:config', new Map([[FILE, wanted]]));

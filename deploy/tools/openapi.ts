@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -9,6 +8,7 @@ import { HttpModule, openApiOf } from '#libs/http';
 import type { AnyServiceDefinition } from '#libs/http';
 import { DEFINITIONS } from '../local/network/definitions.js';
 import { anyEnvironment } from './any-environment.js';
+import { writeOrCheck } from './generated.js';
 import { mergeOpenApi } from '../../services/gateway/src/docs/openapi.js';
 import type { OpenApi } from '../../services/gateway/src/docs/openapi.js';
 
@@ -32,12 +32,5 @@ for (const definition of DEFINITIONS) {
   documents.push(await documentOf(definition));
 }
 const wanted = await format(JSON.stringify(mergeOpenApi(documents)), { parser: 'json', printWidth: 120 });
-if (process.argv.includes('--check')) {
-  if ((await readFile(FILE, 'utf8').catch(() => '')) !== wanted) {
-    console.error(`${FILE} is out of date: run npm run gen:openapi`);
-    process.exitCode = 1;
-  }
-} else {
-  await writeFile(FILE, wanted);
-}
+await writeOrCheck('gen:openapi', new Map([[FILE, wanted]]));
 process.exit();

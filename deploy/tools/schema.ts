@@ -1,7 +1,6 @@
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { migrate, provision, withDatabase } from '#libs/postgres';
 import { startPostgres } from '#libs/servers';
+import { writeOrCheck } from './generated.js';
 import { schemaOf } from './schema/schema-of.js';
 import { databaseServices } from './services.js';
 
@@ -28,23 +27,5 @@ try {
   await server.stop();
 }
 
-const surplus: string[] = [];
-for (const { name } of databaseServices()) {
-  const present = await readdir(folderOf(name), { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = present.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);
-  surplus.push(...files.filter((file) => !wanted.has(file)));
-}
-if (process.argv.includes('--check')) {
-  const stale = [...surplus];
-  for (const [file, text] of wanted) if ((await readFile(file, 'utf8').catch(() => '')) !== text) stale.push(file);
-  if (stale.length > 0) {
-    console.error(`out of date: ${stale.join(', ')}; run npm run gen:schema`);
-    process.exitCode = 1;
-  }
-} else {
-  for (const file of surplus) await rm(file);
-  for (const [file, text] of wanted) {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
-  }
-}
+const folders = databaseServices().map(({ name }) => folderOf(name));
+await writeOrCheck('gen:schema', wanted, folders);

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@hey-api/openapi-ts';
+import { textsIn, writeOrCheck } from './generated.js';
 
 /** Writes libs/sdk/src/gen from docs/openapi.json; with --check it only compares and fails on drift. */
 const FOLDER = 'libs/sdk/src/gen';
@@ -62,28 +63,11 @@ function keyedSource(addresses: readonly string[]): string {
   return `// Generated from ${DOCUMENT}\n\n/** POST calls that take an ${KEY}. */\nexport const KEYED: ReadonlySet<string> = new Set([\n${lines}]);\n`;
 }
 
-async function contents(folder: string): Promise<Map<string, string>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-  return new Map(files.map((file, index) => [file.slice(folder.length + 1), texts[index] ?? '']));
-}
-
-if (process.argv.includes('--check')) {
-  const draft = await mkdtemp(join(tmpdir(), 'hezong-sdk-'));
-  try {
-    await generate(join(draft, 'gen'));
-    const [wanted, found] = [await contents(join(draft, 'gen')), await contents(FOLDER)];
-    const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter(
-      (name) => wanted.get(name) !== found.get(name),
-    );
-    if (stale.length > 0) {
-      console.error(`${FOLDER} is out of date (${stale.join(', ')}): run npm run gen:sdk`);
-      process.exitCode = 1;
-    }
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-} else {
-  await generate(FOLDER);
+const draft = await mkdtemp(join(tmpdir(), 'hezong-sdk-'));
+try {
+  await generate(join(draft, 'gen'));
+  const texts = await textsIn(join(draft, 'gen'));
+  await writeOrCheck('gen:sdk', new Map([...texts].map(([name, text]) => [`${FOLDER}/${name}`, text])), [FOLDER]);
+} finally {
+  await rm(draft, { recursive: true, force: true });
 }

@@ -29,7 +29,7 @@ export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
-export { defineTable, Table } from './table.js';
+export { defineRows, defineTable, Table } from './table.js';
 export type { InsertOf, RowOf, StoredRow } from './table.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';

@@ -86,3 +86,8 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
 export function defineTable<C extends Columns>(table: string, columns: C): Table<Row<C>, Omit<Row<C>, FilledOf<C>>> {
   return new Table(table, columns);
 }
+
+/** Rows that a statement makes and that are of no one table. */
+export function defineRows<C extends Columns>(columns: C): Table<Row<C>, never> {
+  return new Table('the row', columns);
+}

@@ -25,7 +25,6 @@ import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
 import { DueDaysService } from './days/due-days.service.js';
 import { ReaderIdsService } from './ids/reader-ids.service.js';
-import { LinesRepository } from './lines/lines.repository.js';
 import { LinesService } from './lines/lines.service.js';
 import { NettingRepository } from './netting/netting.repository.js';
 import { NettingService } from './netting/netting.service.js';
@@ -86,7 +85,6 @@ export class SettlementModule {
         NettingService,
         PositionsRepository,
         PositionsService,
-        LinesRepository,
         LinesService,
         ReaderKey,
         ReaderIdsService,

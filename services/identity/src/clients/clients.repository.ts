@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { groupBy } from '#libs/kernel';
 import type { StoredRow } from '#libs/postgres';
 import type { AuthenticatableClient, Client, LiveSecret, SecretInfo } from './client.js';
 import { CLIENTS } from './clients.tables.js';
@@ -123,18 +124,12 @@ export class ClientsRepository {
   }
 
   async liveSecrets(tx: EntityManager, clientIds: readonly string[]): Promise<Map<string, SecretInfo[]>> {
-    const rows: { client_id: string; secret_id: string; created_at: Date }[] = await tx.query(
-      `select client_id, secret_id, created_at from client_secret
+    const rows: (SecretInfo & { clientId: string })[] = await tx.query(
+      `select client_id as "clientId", secret_id as "secretId", created_at as "createdAt" from client_secret
         where client_id = any($1) and revoked_at is null order by secret_id`,
       [clientIds],
     );
-    const byClient = new Map<string, SecretInfo[]>();
-    for (const row of rows) {
-      const secrets = byClient.get(row.client_id) ?? [];
-      secrets.push({ secretId: row.secret_id, createdAt: row.created_at });
-      byClient.set(row.client_id, secrets);
-    }
-    return byClient;
+    return groupBy(rows, ({ clientId }) => clientId);
   }
 
   /** Returns false if the client has no such live secret. */

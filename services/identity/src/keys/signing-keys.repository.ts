@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { openKey, sealKey } from './key-cipher.js';
 import { RETIRED_FOR_S } from './signing-key.js';
-import type { KeyStatus, SigningKey } from './signing-key.js';
+import type { SigningKey } from './signing-key.js';
 
 export const KEY_ENCRYPTION_KEY: unique symbol = Symbol('identity.keyEncryptionKey');
 
@@ -14,26 +14,13 @@ export const KEYS_CHANNEL = 'identity_signing_keys';
 export class SigningKeysRepository {
   constructor(@Inject(KEY_ENCRYPTION_KEY) private readonly encryptionKey: Buffer) {}
 
-  /** Lists the keys to publish. */
   async published(tx: EntityManager): Promise<SigningKey[]> {
-    const rows: {
-      kid: string;
-      status: KeyStatus;
-      created_at: Date;
-      retired_until: Date | null;
-      private_jwk: Buffer;
-    }[] = await tx.query(
-      `select kid, status, created_at, retired_until, private_jwk from signing_key
+    const rows: (Omit<SigningKey, 'privateJwk'> & { sealed: Buffer })[] = await tx.query(
+      `select kid, status, created_at as "createdAt", retired_until as "retiredUntil", private_jwk as sealed from signing_key
         where status <> 'retired' or retired_until > clock_timestamp()
         order by created_at desc, kid`,
     );
-    return rows.map((row) => ({
-      kid: row.kid,
-      status: row.status,
-      createdAt: row.created_at,
-      retiredUntil: row.retired_until,
-      privateJwk: openKey(this.encryptionKey, row.kid, row.private_jwk),
-    }));
+    return rows.map(({ sealed, ...key }) => ({ ...key, privateJwk: openKey(this.encryptionKey, key.kid, sealed) }));
   }
 
   /** Serializes instances that start or rotate at the same time. */
@@ -54,7 +41,6 @@ export class SigningKeysRepository {
     ]);
   }
 
-  /** Retires the current key and makes the next one current. */
   async promote(tx: EntityManager): Promise<void> {
     await tx.query(
       `update signing_key set status = 'retired', retired_until = clock_timestamp() + make_interval(secs => $1)

@@ -2,64 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
 import { idFromUuid } from '#libs/kernel';
+import type { RowOf } from '#libs/postgres';
 
-import type { ExpiryPolicy, RuleMatch, RuleRounding, RuleVersion } from './rule.js';
+import { EARNING_RULES } from './earning-rules.tables.js';
+import type { NewRule, RuleVersion } from './rule.js';
 
 /** NOTIFY channel for rules; the payload is the brand. */
 export const RULES_CHANNEL = 'earning_rule';
-
-interface Terms {
-  match: RuleMatch;
-  earn: { points: number; per: number };
-  rounding: RuleRounding;
-  pendingDays: number;
-  pendingUntil?: 'delivered';
-  expiry: { kind: 'fixed'; at: string } | Exclude<ExpiryPolicy, { kind: 'fixed' }>;
-}
-
-interface Row {
-  id: string;
-  brand: string;
-  name: string;
-  version: number;
-  valid_from: Date;
-  valid_to: Date | null;
-  priority: number;
-  terms: Terms;
-}
-
-function toRule(row: Row): RuleVersion {
-  const { match, earn, rounding, pendingDays, pendingUntil, expiry } = row.terms;
-  return {
-    id: idFromUuid('er', row.id),
-    brand: row.brand,
-    name: row.name,
-    version: row.version,
-    validFrom: row.valid_from,
-    validTo: row.valid_to,
-    priority: row.priority,
-    match,
-    earn: { points: BigInt(earn.points), per: BigInt(earn.per) },
-    rounding,
-    pendingDays,
-    ...(pendingUntil === undefined ? {} : { pendingUntil }),
-    expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: new Date(expiry.at) } : expiry,
-  };
-}
-
-function toTerms(rule: Omit<RuleVersion, 'id' | 'version'>): Terms {
-  const { match, earn, rounding, pendingDays, pendingUntil, expiry } = rule;
-  return {
-    match,
-    earn: { points: Number(earn.points), per: Number(earn.per) },
-    rounding,
-    pendingDays,
-    ...(pendingUntil === undefined ? {} : { pendingUntil }),
-    expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: expiry.at.toISOString() } : expiry,
-  };
-}
-
-const COLUMNS = 'id, brand, name, version, valid_from, valid_to, priority, terms';
 
 /** Rules of a brand in force between two changes; null for an open start or end. */
 export interface RulesInForce {
@@ -77,7 +26,7 @@ export const IN_FORCE = `
     from named n where n.name is not null
   )
   select v.* from named n cross join lateral (
-    select ${COLUMNS} from earning_rule where brand = $1 and name = n.name and valid_from <= $2
+    select * from earning_rule where brand = $1 and name = n.name and valid_from <= $2
       and (valid_to is null or valid_to > $2) order by valid_from desc, version desc limit 1) v`;
 
 export const SPAN = `
@@ -92,8 +41,7 @@ export const SPAN = `
 export class EarningRulesRepository {
   /** Versions by id, of brands visible to the transaction. */
   async byId(tx: EntityManager, uuids: readonly string[]): Promise<RuleVersion[]> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from earning_rule where id = any ($1)`, [uuids]);
-    return rows.map(toRule);
+    return (await EARNING_RULES.query(tx, 'select * from earning_rule where id = any ($1)', [uuids])).map(ruleOf);
   }
 
   /**
@@ -101,19 +49,20 @@ export class EarningRulesRepository {
    * force.
    */
   async inForce(tx: EntityManager, brand: string, at: Date): Promise<RulesInForce> {
-    const rows: Row[] = await tx.query(IN_FORCE, [brand, at]);
+    const rules = await EARNING_RULES.query(tx, IN_FORCE, [brand, at]);
     const [span]: { from: Date | null; to: Date | null }[] = await tx.query(SPAN, [brand, at]);
-    return { from: span?.from ?? null, to: span?.to ?? null, rules: rows.map(toRule) };
+    return { from: span?.from ?? null, to: span?.to ?? null, rules: rules.map(ruleOf) };
   }
 
   /** The newest version of a name. Locks the name, so that version numbers are assigned one at a time. */
   async newestForUpdate(tx: EntityManager, brand: string, name: string): Promise<RuleVersion | null> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 3))`, [`earning_rule ${brand} ${name}`]);
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from earning_rule where brand = $1 and name = $2 order by version desc limit 1`,
+    const [newest] = await EARNING_RULES.query(
+      tx,
+      'select * from earning_rule where brand = $1 and name = $2 order by version desc limit 1',
       [brand, name],
     );
-    return rows[0] ? toRule(rows[0]) : null;
+    return newest === undefined ? null : ruleOf(newest);
   }
 
   /** Number of the newest version of a name; 0 if there is none. */
@@ -126,43 +75,33 @@ export class EarningRulesRepository {
   }
 
   /** Stores a version; on commit every instance drops its cached rules of the brand. */
-  async add(
-    tx: EntityManager,
-    uuid: string,
-    version: number,
-    rule: Omit<RuleVersion, 'id' | 'version'>,
-  ): Promise<void> {
-    await tx.query(`insert into earning_rule (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)`, [
-      uuid,
-      rule.brand,
-      rule.name,
-      version,
-      rule.validFrom,
-      rule.validTo,
-      rule.priority,
-      JSON.stringify(toTerms(rule)),
-    ]);
-    await tx.query(`select pg_notify('${RULES_CHANNEL}', $1)`, [rule.brand]);
+  async add(tx: EntityManager, id: string, version: number, rule: NewRule): Promise<void> {
+    const { brand, name, validFrom, validTo, priority, ...terms } = rule;
+    await EARNING_RULES.insert(tx, [{ id, brand, name, version, validFrom, validTo, priority, terms }]);
+    await tx.query(`select pg_notify('${RULES_CHANNEL}', $1)`, [brand]);
   }
 
   async find(tx: EntityManager, uuid: string): Promise<RuleVersion | null> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from earning_rule where id = $1`, [uuid]);
-    return rows[0] ? toRule(rows[0]) : null;
+    return (await this.byId(tx, [uuid]))[0] ?? null;
   }
 
-  /** Versions in order of creation, after the given one. */
   async page(
     tx: EntityManager,
     filter: { brand: string | null; name: string | null },
     after: string | null,
     limit: number,
   ): Promise<{ uuid: string; rule: RuleVersion }[]> {
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from earning_rule
+    const rows = await EARNING_RULES.query(
+      tx,
+      `select * from earning_rule
        where ($1::text is null or brand = $1) and ($2::text is null or name = $2) and ($3::uuid is null or id > $3)
        order by id limit $4`,
       [filter.brand, filter.name, after, limit],
     );
-    return rows.map((row) => ({ uuid: row.id, rule: toRule(row) }));
+    return rows.map((row) => ({ uuid: row.id, rule: ruleOf(row) }));
   }
+}
+
+function ruleOf({ id, terms, createdAt: _, ...rule }: RowOf<typeof EARNING_RULES>): RuleVersion {
+  return { ...rule, ...terms, id: idFromUuid('er', id) };
 }

@@ -12,16 +12,16 @@ export class DecisionsRepository {
   }
 
   /** Orders with a winner, by buyer. They renew a promoter's protection. */
-  async won(
+  won(
     tx: EntityManager,
     reaches: readonly BuyerReach[],
   ): Promise<{ walletId: string; brand: string; owner: string; at: Date }[]> {
-    const rows: { wallet_id: string; brand: string; promoter: string; occurred_at: Date }[] = await tx.query(
-      `select d.wallet_id, d.brand, d.promoter, d.occurred_at from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, brand, since, until)
+    return tx.query(
+      `select d.wallet_id as "walletId", d.brand, d.promoter as owner, d.occurred_at as at
+         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, brand, since, until)
          join decision d on d.wallet_id = g.wallet_id and d.brand = g.brand and d.promoter is not null and d.occurred_at between g.since and g.until`,
       columnsOf(reaches),
     );
-    return rows.map((row) => ({ walletId: row.wallet_id, brand: row.brand, owner: row.promoter, at: row.occurred_at }));
   }
 
   async find(tx: EntityManager, orderId: string): Promise<Decision | null> {

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
+import { defineRows, numeric, text } from '#libs/postgres';
+import type { RowOf } from '#libs/postgres';
 import type { Party } from '../splits/split.js';
 import { CONVERSIONS, DRAWS } from './earnings.tables.js';
 import type { Conversion } from './earnings.tables.js';
@@ -32,7 +34,6 @@ export interface Draw {
   readonly id: string;
   readonly party: Party;
   readonly conversionId: string | null;
-  readonly payoutId: string | null;
   readonly repays: string | null;
   /** Whether the money has been paid out. Then a refund makes a debt instead of giving it back. */
   readonly gone: boolean;
@@ -44,6 +45,15 @@ const TURN = 100;
 
 const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
+/** Amounts in minor units. */
+const TAKEN = defineRows({
+  currency: text(),
+  converted: numeric(),
+  paid: numeric(),
+  taken: numeric(),
+  debt: numeric(),
+});
+
 /** The ledger's answer to a conversion. */
 export interface ConversionAnswer {
   readonly conversionId: string;
@@ -53,7 +63,6 @@ export interface ConversionAnswer {
   readonly at: Date;
 }
 
-/** A conversion as shown to its brand. */
 export interface ShownConversion {
   readonly id: string;
   readonly amount: bigint;
@@ -72,8 +81,8 @@ export class EarningsRepository {
    * Shares past their hold with an amount left. Without an owner: only of persons who can be paid and whose shares exceed their
    * debts. At most `TURN` shares of one person are chosen before all others had their turn.
    */
-  async choose(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ChosenShare[]> {
-    const rows: { commission_id: string; party: Party; owner: string }[] = await tx.query(
+  choose(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ChosenShare[]> {
+    return tx.query(
       `with free as materialized (
          select p.commission_id, p.party, p.owner, p.held - p.taken as free, c.hold_until,
                 row_number() over (partition by p.owner order by c.hold_until, p.commission_id, p.party) as nth
@@ -84,11 +93,10 @@ export class EarningsRepository {
        payee as (
          select f.owner, min(f.hold_until) as since from free f left join debtor d using (owner) group by f.owner, d.open
          having $3::text is not null or (sum(f.free) > coalesce(d.open, 0) and not payee_barred(f.owner, $1)))
-       select f.commission_id, f.party, f.owner from free f join payee using (owner)
+       select f.commission_id as "commissionId", f.party, f.owner from free f join payee using (owner)
         order by (f.nth - 1) / ${TURN}, payee.since, f.owner, f.nth limit $5`,
       [currency, now, owner, through, most],
     );
-    return rows.map(({ commission_id, ...row }) => ({ commissionId: commission_id, ...row }));
   }
 
   /** Locks the commissions of the shares and of the owners' debts. Every change of a taking requires the lock of its commission. */
@@ -105,27 +113,25 @@ export class EarningsRepository {
   }
 
   /** Amounts left on locked shares, by owner, earliest first. */
-  async free(tx: EntityManager, chosen: readonly ChosenShare[]): Promise<FreeShare[]> {
-    const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
-      `select p.commission_id, p.party, p.owner, p.held - p.taken as free
+  free(tx: EntityManager, chosen: readonly ChosenShare[]): Promise<FreeShare[]> {
+    return tx.query(
+      `select p.commission_id as "commissionId", p.party, p.owner, p.held - p.taken as free
          from unnest($1::uuid[], $2::text[]) as k (commission_id, party) join commission_party p using (commission_id, party)
               join commission c on c.id = p.commission_id
         where p.held > p.taken order by p.owner, c.hold_until, p.commission_id, p.party`,
       [chosen.map(({ commissionId }) => commissionId), chosen.map(({ party }) => party)],
     );
-    return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
   }
 
   /** Open debts of owners, by owner, oldest first. */
   async debts(tx: EntityManager, owners: readonly string[], { currency, through }: EarningsFilter): Promise<Debt[]> {
     if (owners.length === 0) return [];
-    const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
-      `select d.id, d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
+    return tx.query(
+      `select d.id as "drawId", d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
         where d.currency = $1 and d.owner = any($2::text[]) and ($3::text is null or (p.through = $3 and p.told)) and d.owed > d.repaid
         order by d.owner, d.id`,
       [currency, owners, through],
     );
-    return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
   }
 
   async draw(tx: EntityManager, takings: readonly Taking[], { currency, ...cause }: DrawCause): Promise<void> {
@@ -147,29 +153,16 @@ export class EarningsRepository {
   }
 
   /** Takings of a locked commission, in the order in which a refund undoes them. */
-  async drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
+  drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
     // no cost to anybody: drafts, write-offs; then points, then debts to reopen, last money paid out; the latest first
-    const rows: {
-      id: string;
-      party: Party;
-      conversion_id: string | null;
-      payout_id: string | null;
-      repays: string | null;
-      gone: boolean;
-      left: bigint;
-    }[] = await tx.query(
-      `select d.id, d.party, d.conversion_id, d.payout_id, d.repays, g.gone, d.amount - d.given_back - d.owed as left
+    return tx.query(
+      `select d.id, d.party, d.conversion_id as "conversionId", d.repays, g.gone, d.amount - d.given_back - d.owed as left
          from earning_draw d left join payout p on p.id = d.payout_id,
               lateral (select d.repays is null and coalesce(p.state in ('released', 'paid'), false) as gone) g
         where d.commission_id = $1 and d.amount > d.given_back + d.owed
         order by g.gone, d.repays is not null, d.conversion_id is not null, d.id desc`,
       [commissionId],
     );
-    return rows.map(({ conversion_id, payout_id, ...row }) => ({
-      ...row,
-      conversionId: conversion_id,
-      payoutId: payout_id,
-    }));
   }
 
   async giveBack(tx: EntityManager, drawId: string, amount: bigint): Promise<void> {
@@ -260,24 +253,14 @@ export class EarningsRepository {
   }
 
   /** Takings of an owner, by currency: points, money (including drafts), and open debts. */
-  async takings(
-    tx: EntityManager,
-    owner: string,
-    through: string,
-  ): Promise<{ currency: string; converted: bigint; paid: bigint; taken: bigint; debt: bigint }[]> {
-    const rows: { currency: string; converted: string; paid: string; taken: string; debt: string }[] = await tx.query(
+  takings(tx: EntityManager, owner: string, through: string): Promise<RowOf<typeof TAKEN>[]> {
+    return TAKEN.query(
+      tx,
       `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::text as converted,
               coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::text as paid,
               sum(amount - given_back - owed)::text as taken, sum(owed - repaid)::text as debt
          from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 and p.told group by 1`,
       [owner, through],
     );
-    return rows.map(({ currency, converted, paid, taken, debt }) => ({
-      currency,
-      converted: BigInt(converted),
-      paid: BigInt(paid),
-      taken: BigInt(taken),
-      debt: BigInt(debt),
-    }));
   }
 }

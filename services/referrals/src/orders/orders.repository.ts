@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Commission } from '../commissions/commission.js';
 import { COMMISSIONS, SHARES, withShares } from '../commissions/commissions.tables.js';
 
-/** Writes of orders, returns and bindings to commissions. */
 @Injectable()
 export class OrdersRepository {
   async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
@@ -23,18 +22,16 @@ export class OrdersRepository {
     );
   }
 
-  /** Finds known orders, by order and by the brand's own id. */
-  async known(
+  known(
     tx: EntityManager,
     orders: readonly { orderId: string; brand: string; externalId: string }[],
   ): Promise<{ orderId: string; key: string }[]> {
-    const rows: { order_id: string; brand: string; order_external_id: string }[] = await tx.query(
-      `select order_id, brand, order_external_id from commission where order_id = any($1)
-       union select c.order_id, c.brand, c.order_external_id from unnest($2::text[], $3::text[]) as g (brand, external_id)
+    return tx.query(
+      `select order_id as "orderId", brand || ' ' || order_external_id as key from commission where order_id = any($1)
+       union select c.order_id, c.brand || ' ' || c.order_external_id from unnest($2::text[], $3::text[]) as g (brand, external_id)
          join commission c on c.brand = g.brand and c.order_external_id = g.external_id and c.state <> 'duplicate'`,
       [orders.map((o) => o.orderId), orders.map((o) => o.brand), orders.map((o) => o.externalId)],
     );
-    return rows.map((row) => ({ orderId: row.order_id, key: `${row.brand} ${row.order_external_id}` }));
   }
 
   async lockByOrder(tx: EntityManager, orderIds: readonly string[]): Promise<Map<string, Commission>> {

@@ -20,7 +20,6 @@ export interface DrawnShare {
 
 @Injectable()
 export class PayoutsRepository {
-  /** Serializes the drafting of payouts. */
   async lockMaking(tx: EntityManager): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(4005)');
   }
@@ -52,14 +51,13 @@ export class PayoutsRepository {
   }
 
   /** Amounts that a draft draws now, by owner and share. */
-  async drawn(tx: EntityManager, id: string): Promise<DrawnShare[]> {
-    const rows: { owner: string; commission_id: string; party: string; net: bigint; netted: bigint }[] = await tx.query(
-      `select owner, commission_id, party, coalesce(sum(amount - given_back) filter (where repays is null), 0)::bigint as net,
+  drawn(tx: EntityManager, id: string): Promise<DrawnShare[]> {
+    return tx.query(
+      `select owner, commission_id as "commissionId", party, coalesce(sum(amount - given_back) filter (where repays is null), 0)::bigint as net,
               coalesce(sum(amount - given_back) filter (where repays is not null), 0)::bigint as netted
          from earning_draw where payout_id = $1 group by 1, 2, 3 order by 1, 2, 3`,
       [id],
     );
-    return rows.map(({ commission_id, ...row }) => ({ ...row, commissionId: commission_id }));
   }
 
   async release(tx: EntityManager, id: string, by: string, checker: string, at: Date): Promise<void> {

@@ -68,7 +68,6 @@ export class FreezeService {
     return false;
   }
 
-  /** Runs one step. Returns whether the freeze is done. */
   async step(cycle: string): Promise<boolean> {
     // a second time, now that no line can arrive and all digests are taken; outside the step, because it calls other services
     if ((await this.stage(cycle)) === 'sums') await this.verification.proveSources(cycle);

@@ -1,22 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { bigint, defineRows, integer, numeric, orNull, text, uuid } from '#libs/postgres';
 import { MEMBERS, partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
 import type { FiledLine, LineTerms } from './line.js';
 import { LINES, rowOf } from './lines.tables.js';
 
-interface TermsRow {
-  id: string;
-  payer: string;
-  payee: string;
-  issuer: string;
-  redeemer: string | null;
-  store: string | null;
-  points: bigint;
-  price_micro: bigint;
-  currency: string;
-  redeemer_contract: number | null;
-  returned: string;
-}
+const TERMS = defineRows({
+  id: uuid(),
+  payer: text<Party>(),
+  payee: text<Party>(),
+  issuer: text<Party>(),
+  redeemer: orNull(text<Party>()),
+  store: orNull(text()),
+  points: bigint(),
+  returned: numeric(),
+  priceMicro: bigint(),
+  currency: text(),
+  redeemerContract: orNull(integer()),
+});
 
 /** Points outstanding of one issuer, according to the partner ledger. */
 export interface Outstanding {
@@ -38,7 +40,6 @@ export class EntriesRepository {
     await LINES.insert(tx, lines.map(rowOf), 'on conflict (id, cycle) do nothing');
   }
 
-  /** Finds which of these lines exist. */
   async existing(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
     const rows: { id: string }[] = await tx.query('select id from line where id = any($1::uuid[])', [ids]);
     return new Set(rows.map((row) => row.id));
@@ -47,26 +48,14 @@ export class EntriesRepository {
   /** Parties and prices of earlier lines, for lines that reverse them. */
   async terms(tx: EntityManager, ids: readonly string[]): Promise<LineTerms[]> {
     if (ids.length === 0) return [];
-    const rows: TermsRow[] = await tx.query(
+    return TERMS.query(
+      tx,
       `select id, payer, payee, issuer, redeemer, store, points, price_micro, currency, redeemer_contract,
           case when funders like '%,%' then coalesce((
             select -sum(r.points) from line r where r.original_line_id = line.id and r.funders like '%,%'), 0) else 0 end::text as returned
          from line where id = any($1::uuid[])`,
       [ids],
     );
-    return rows.map((row) => ({
-      id: row.id,
-      payer: row.payer,
-      payee: row.payee,
-      issuer: row.issuer,
-      redeemer: row.redeemer,
-      store: row.store,
-      points: row.points,
-      returned: BigInt(row.returned),
-      priceMicro: row.price_micro,
-      currency: row.currency,
-      redeemerContract: row.redeemer_contract,
-    }));
   }
 
   /** Ids of the lines of commission legs, by leg. */

@@ -23,7 +23,6 @@ export class ReaderIdsService {
     );
   }
 
-  /** The UUID of a thing for a party. */
   of(reader: Party, thing: string): string {
     return uuidFromDigest(this.key.of(`id|${reader}|${thing}`));
   }

@@ -1,48 +1,157 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { FiledLine } from '../entries/line.js';
+import { bigint, date, defineRows, numeric, orNull, text, timestamptz, uuid } from '#libs/postgres';
+import type { StoredRow } from '#libs/postgres';
+import type { FiledLine, LineType } from '../entries/line.js';
+import { lineOf, LINES } from '../entries/lines.tables.js';
+import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
-import { LinesRepository } from './lines.repository.js';
 import type { OwnLine, OwnPosition, OwnSums, StoredLine } from './own-line.js';
 
-/** The lines of cycles, for statements and totals. */
+const OWN_LINES = defineRows({
+  day: date(),
+  ownId: uuid(),
+  type: text<LineType>(),
+  originalLineId: orNull(uuid()),
+  originalPostingId: orNull(text()),
+  occurredAt: timestamptz(),
+  postedAt: timestamptz(),
+  payer: text<Party>(),
+  payee: text<Party>(),
+  redeemer: orNull(text<Party>()),
+  store: orNull(text()),
+  points: numeric(),
+  priceMicro: bigint(),
+  amountMicro: numeric('amount'),
+  currency: text(),
+  reference: orNull(text()),
+});
+
+/** Fields that are equal in all lots of a posting that are read as one line. Payers differ and are not shown. */
+const ALIKE = [
+  'type',
+  'original_posting_id',
+  'occurred_at',
+  'payer',
+  'payee',
+  'redeemer',
+  'store',
+  'price_micro',
+  'currency',
+  'reference',
+]
+  .map((column) => `min(l.${column}) as ${column}`)
+  .join(', ');
+
+/** The reader's own pseudonym: as sent by the till if the reader acted, else from the wallet's link; never another brand's. */
+const OWN_MEMBER = `coalesce(case when l.actor = $7 then nullif(l.actor_member_ref, '') end, (
+  select m.member_ref from member_link m where m.wallet_id = l.wallet_id and m.brand = $7
+   order by m.active desc, m.changed_at desc limit 1)) as member_ref`;
+
+/** Lines that a party reads in full, after a position; all lots of a posting as one. */
+const OWN = `
+  select l.day, l.posted_at, l.own_id, ${ALIKE}, min(l.original_line_id::text) as original_line_id, min(l.wallet_id) as wallet_id,
+      min(l.actor) as actor, min(l.actor_member_ref) as actor_member_ref, sum(l.points)::text as points,
+      sum(l.amount_micro)::text as amount
+    from line l
+   where l.cycle = $1 and l.reader = $2 and (l.day, l.posted_at, l.own_id) > ($3::date, $4::timestamptz, $5::uuid)
+   group by l.day, l.posted_at, l.own_id order by l.day, l.posted_at, l.own_id limit $6`;
+
+/** Lines read at a time. */
+const CHUNK = 5_000;
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+const FIRST: OwnPosition = ['-infinity', '-infinity', NO_ID];
+const FEE = `l.type in ('fee', 'fee_reversal')`;
+
+/** The lines of cycles, for statements and totals. Only reads. */
 @Injectable()
 export class LinesService {
-  constructor(private readonly lines: LinesRepository) {}
-
   /** Lines of a cycle that a party reads in full, by recording and posting, with the party's own memberRef. */
-  own(
+  async own(
     tx: EntityManager,
     cycle: string,
     reader: Party,
     after: OwnPosition | null,
     limit: number,
   ): Promise<{ line: OwnLine; memberRef: string | null }[]> {
-    return this.lines.own(tx, cycle, reader, after, limit);
+    const rows = await tx.query<(StoredRow & { readonly member_ref: string | null })[]>(
+      `select l.*, ${OWN_MEMBER} from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
+      [cycle, reader, ...(after ?? FIRST), limit, partyName(reader)],
+    );
+    return rows.map((row) => ({ line: { ...OWN_LINES.fromRow(row), reader }, memberRef: row.member_ref }));
   }
 
   /** All lines of a cycle that a party reads in full, in the same order, in chunks. */
-  allOwn(tx: EntityManager, cycle: string, reader: Party): AsyncGenerator<OwnLine[]> {
-    return this.lines.allOwn(tx, cycle, reader);
+  async *allOwn(tx: EntityManager, cycle: string, reader: Party): AsyncGenerator<OwnLine[]> {
+    let after = FIRST;
+    for (;;) {
+      const rows = await OWN_LINES.query(tx, `select l.* from (${OWN}) l order by l.day, l.posted_at, l.own_id`, [
+        cycle,
+        reader,
+        ...after,
+        CHUNK,
+      ]);
+      yield rows.map((row) => ({ ...row, reader }));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < CHUNK) return;
+      after = [last.day, last.postedAt.toISOString(), last.ownId];
+    }
   }
 
-  /** Sums over the lines that a party reads in full. */
-  ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
-    return this.lines.ownSums(tx, cycle, reader);
+  async ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
+    const sum = (of: string, where = 'true'): string => `coalesce(sum(${of}) filter (where ${where}), 0)::text`;
+    const [row]: OwnSums[] = await tx.query(
+      `select count(distinct l.own_id) as count, ${sum('l.points')} as points, ${sum('l.amount_micro')} as amount,
+          ${sum('l.amount_micro', `l.payer = $2 and not ${FEE}`)} as pays,
+          ${sum('l.amount_micro', `l.payee = $2 and not ${FEE}`)} as receives,
+          ${sum('l.amount_micro', `l.payer = $2 and ${FEE}`)} as fees
+        from line l where l.cycle = $1 and l.reader = $2`,
+      [cycle, reader],
+    );
+    if (row === undefined) throw new Error('an aggregate without a row');
+    return row;
   }
 
   /** Lines of the days between two others that a party pays, is paid for or issued without reading them in full, in chunks. */
-  concerning(
+  async *concerning(
     tx: EntityManager,
     cycle: string,
     party: Party,
-    days: { after: string | null; before: string },
+    { after, before }: { after: string | null; before: string },
   ): AsyncGenerator<FiledLine[]> {
-    return this.lines.concerning(tx, cycle, party, days);
+    yield* this.chunks(
+      tx,
+      `l.cycle = $1 and l.day > coalesce($7::date, '-infinity') and l.day < $9::date and l.reader is distinct from $8 and (l.payer = $8
+         or l.issuer = $8 and l.issuer <> l.payer and not ${FEE} or l.payee = $8 and l.payee <> 'operator')`,
+      [cycle, after, party, before],
+      ({ line }) => line,
+    );
   }
 
   /** All lines of a cycle or of one of its days, by recording, posting and own id, in chunks. */
-  all(tx: EntityManager, cycle: string, day: string | null = null): AsyncGenerator<StoredLine[]> {
-    return this.lines.all(tx, cycle, day);
+  async *all(tx: EntityManager, cycle: string, day: string | null = null): AsyncGenerator<StoredLine[]> {
+    yield* this.chunks(tx, 'l.cycle = $1 and ($7::date is null or l.day = $7)', [cycle, day], (stored) => stored);
+  }
+
+  private async *chunks<T>(
+    tx: EntityManager,
+    where: string,
+    [cycle, ...more]: readonly unknown[],
+    pick: (stored: StoredLine) => T,
+  ): AsyncGenerator<T[]> {
+    let after: readonly string[] = [...FIRST, NO_ID];
+    for (;;) {
+      const rows = await LINES.query(
+        tx,
+        `select * from line l
+          where ${where} and (l.day, l.posted_at, l.own_id, l.id) > ($2::date, $3::timestamptz, $4::uuid, $5::uuid)
+          order by l.day, l.posted_at, l.own_id, l.id limit $6`,
+        [cycle, ...after, CHUNK, ...more],
+      );
+      if (rows.length > 0) yield rows.map((row) => pick({ line: lineOf(row), digest: row.digest }));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < CHUNK) return;
+      after = [last.day, last.postedAt.toISOString(), last.ownId, last.id];
+    }
   }
 }

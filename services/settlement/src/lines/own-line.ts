@@ -27,7 +27,6 @@ export interface OwnLine extends Pick<
   readonly reference: string | null;
 }
 
-/** A stored line with the digest from its insertion. */
 export interface StoredLine {
   readonly line: FiledLine;
   readonly digest: Uint8Array;

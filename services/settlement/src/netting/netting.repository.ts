@@ -1,20 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { bigint, defineRows, numeric, orNull, text } from '#libs/postgres';
 import type { Party } from '../parties/party.js';
 import { GROUP_KINDS, roundGroup } from './netting.js';
 import type { Entities, GroupKind, PriceGroup } from './netting.js';
 import { FROZEN_GROUPS, FROZEN_MATRIX } from './netting.tables.js';
 import type { FrozenGroup, MatrixCell } from './netting.tables.js';
 
-interface GroupRow {
-  payer: Party;
-  payee: Party;
-  kind: GroupKind;
-  asset: string | null;
-  price_micro: bigint;
-  points: string;
-  amount_micro: string;
-}
+const GROUPS = defineRows({
+  payer: text<Party>(),
+  payee: text<Party>(),
+  kind: text<GroupKind>(),
+  asset: orNull(text()),
+  priceMicro: bigint(),
+  points: numeric(),
+  amountMicro: numeric(),
+});
 
 const KIND = `case type ${Object.entries(GROUP_KINDS)
   .flatMap(([type, kind]) => (kind === null ? [] : [`when '${type}' then '${kind}'`]))
@@ -42,19 +43,19 @@ const UNDISPUTED = `
 /** Sums over the lines of a cycle: from the lines themselves, or as frozen. */
 @Injectable()
 export class NettingRepository {
-  async liveGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(liveGroups(''), [cycle])).map(groupOf);
+  liveGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
+    return GROUPS.query(tx, liveGroups(''), [cycle]);
   }
 
   /** The frozen groups minus disputed lines. Only the disputed lines are read. */
-  async undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(UNDISPUTED, [cycle])).map(groupOf);
+  undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
+    return GROUPS.query(tx, UNDISPUTED, [cycle]);
   }
 
   /** Groups of the lines that one party pays or is paid: lines that it reads in full, and other lines of earlier days. */
-  async groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
+  groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
     const where = 'and $2 in (payer, payee) and (reader = $2 or day < $3::date)';
-    return (await tx.query<GroupRow[]>(liveGroups(where), [cycle, party, before])).map(groupOf);
+    return GROUPS.query(tx, liveGroups(where), [cycle, party, before]);
   }
 
   liveMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {
@@ -89,16 +90,4 @@ export class NettingRepository {
     );
     await FROZEN_MATRIX.insert(tx, matrix);
   }
-}
-
-function groupOf(row: GroupRow): PriceGroup {
-  return {
-    payer: row.payer,
-    payee: row.payee,
-    kind: row.kind,
-    asset: row.asset,
-    priceMicro: row.price_micro,
-    points: BigInt(row.points),
-    amountMicro: BigInt(row.amount_micro),
-  };
 }

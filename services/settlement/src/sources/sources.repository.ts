@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { canonicalJson, namedHash } from '#libs/kernel';
+import { bigint, defineRows, numeric, orNull, text } from '#libs/postgres';
 import type { LineType } from '../entries/line.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
@@ -38,16 +39,27 @@ export interface LinesOutside {
   readonly firstPostedAt: Date;
 }
 
-interface PricedRow {
-  fee: boolean;
-  issuer: Party;
-  redeemer: Party | null;
-  payer: Party;
-  payee: Party;
-  asset: string;
-  price_micro: bigint;
-  points: string;
-}
+const PRICED = defineRows({
+  kind: text<PricedPoints['kind']>(),
+  issuer: text<Party>(),
+  redeemer: text<Party>(),
+  payer: text<Party>(),
+  payee: text<Party>(),
+  asset: text(),
+  priceMicro: bigint(),
+  points: numeric(),
+});
+
+const EARNINGS = defineRows({
+  type: text<LineType>(),
+  payer: text<Party>(),
+  payee: text<Party>(),
+  issuer: text<Party>(),
+  redeemer: orNull(text<Party>()),
+  currency: text(),
+  lines: numeric(),
+  amountMicro: numeric('amount'),
+});
 
 interface AsideRow {
   key: string;
@@ -55,17 +67,6 @@ interface AsideRow {
   reason: string;
   /** Payload hashes of the recorded calls. */
   decided: string[];
-}
-
-interface EarningRow {
-  type: LineType;
-  payer: Party;
-  payee: Party;
-  issuer: Party;
-  redeemer: Party | null;
-  currency: string;
-  lines: string;
-  amount: string;
 }
 
 const OF_POINTS = `l.fixed_micro = 0 and l.type in ('redemption', 'redemption_reversal', 'fee', 'fee_reversal')`;
@@ -85,22 +86,15 @@ export class SourcesRepository {
     return rows[0]?.few === true;
   }
 
-  /** Lines of points spent and given back. */
-  async spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
-    const rows: PricedRow[] = await tx.query(
-      `select l.type like 'fee%' as fee, l.issuer, l.redeemer, l.payer, l.payee, l.asset, l.price_micro,
-          sum(l.points)::text as points
+  spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
+    return PRICED.query(
+      tx,
+      `select case when l.type like 'fee%' then 'fee' else 'reimbursement' end as kind, l.issuer, coalesce(l.redeemer, '') as redeemer,
+          l.payer, l.payee, l.asset, l.price_micro, sum(l.points)::text as points
          from line l where ${ASKED} and ${OF_POINTS}
         group by 1, 2, 3, 4, 5, 6, 7`,
       parametersOf(asked),
     );
-    return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
-      ...row,
-      kind: fee ? 'fee' : 'reimbursement',
-      redeemer: redeemer ?? '',
-      priceMicro: price_micro,
-      points: BigInt(points),
-    }));
   }
 
   /** Lines of points given, taken back and expired. */
@@ -114,17 +108,16 @@ export class SourcesRepository {
   }
 
   /** All other lines that come to money. */
-  async earnings(tx: EntityManager, asked: LinesAsked): Promise<EarningLines[]> {
-    const rows: EarningRow[] = await tx.query(
+  earnings(tx: EntityManager, asked: LinesAsked): Promise<EarningLines[]> {
+    return EARNINGS.query(
+      tx,
       `select l.type, l.payer, l.payee, l.issuer, l.redeemer, l.currency, count(*)::text as lines, sum(l.amount_micro)::text as amount
          from line l where ${ASKED} and not (${OF_POINTS}) and l.amount_micro <> 0
         group by 1, 2, 3, 4, 5, 6`,
       parametersOf(asked),
     );
-    return rows.map(({ lines, amount, ...row }) => ({ ...row, lines: BigInt(lines), amountMicro: BigInt(amount) }));
   }
 
-  /** Whether an event of these consumers waits for the operator. */
   async waits(tx: EntityManager, consumers: readonly string[]): Promise<boolean> {
     const rows: { waits: boolean }[] = await tx.query(
       `select exists (select from parked_record where consumer_group = any($1) and kind <> 'set_aside') as waits`,

@@ -81,7 +81,6 @@ interface Part {
   readonly asked: Period;
   /** When the month of the cycle begins. */
   readonly begins: Date;
-  /** Whether one question is enough. */
   readonly few: boolean;
 }
 

@@ -9,7 +9,6 @@ import { STATEMENTS } from './statements.tables.js';
 /** The issued statements of brands, each with a version. */
 @Injectable()
 export class StatementsRepository {
-  /** The newest version of a brand's statement. */
   async find(tx: EntityManager, cycle: string, brand: string): Promise<FrozenStatement | null> {
     const [newest] = await STATEMENTS.query(
       tx,
@@ -19,7 +18,6 @@ export class StatementsRepository {
     return newest === undefined ? null : statementOf(newest);
   }
 
-  /** All statements of a cycle in all versions. */
   async ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
     const rows = await tx.query<(StoredRow & { hash_before: string | null })[]>(
       `select *, (select b.hash from statement b where b.party = s.party and b.seq < s.seq order by b.seq desc limit 1) as hash_before
@@ -29,13 +27,11 @@ export class StatementsRepository {
     return rows.map((row) => ({ ...statementOf(STATEMENTS.fromRow(row)), hashBefore: row.hash_before }));
   }
 
-  /** Brands that have a statement of a cycle. */
   async told(tx: EntityManager, cycle: string): Promise<string[]> {
     const rows = await tx.query<{ party: Party }[]>('select distinct party from statement where cycle = $1', [cycle]);
     return rows.map(({ party }) => partyName(party)).sort();
   }
 
-  /** Hash of a brand's newest statement before that of a cycle; null if there is none. */
   async newestHash(tx: EntityManager, cycle: string, brand: string): Promise<string | null> {
     const rows = await tx.query<{ hash: string }[]>(
       'select hash from statement where party = $1 and cycle <> $2 order by seq desc limit 1',

@@ -29,7 +29,6 @@ import type { ChainedStatement, FrozenStatement } from '../statements/statement.
 import { differences, refuseFaults, refuseUncompared, rootOf } from './verification.js';
 import type { Fault, Row } from './verification.js';
 
-/** Result of verifying a cycle. */
 export interface Verification {
   readonly cycle: Cycle;
   readonly lines: bigint;
@@ -319,7 +318,6 @@ function changedLine(id: string): Fault {
   return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
 }
 
-/** Results of a freeze. */
 interface Results extends Awaited<ReturnType<NettingService['frozen']>> {
   readonly statements: readonly ChainedStatement[];
 }
@@ -346,7 +344,6 @@ function resultsRootOf({ groups, matrix, statements }: Results): string {
   ]);
 }
 
-/** Number of lines by day, and the totals. */
 interface Days {
   readonly days: ReadonlyMap<string, bigint>;
   readonly totals: readonly DayTotal[];
