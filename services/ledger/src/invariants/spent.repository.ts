@@ -58,11 +58,17 @@ const named = (kinds: string): string => `
    where p.kind in (${kinds}) and ${DURING}`;
 
 /**
- * A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. Its hold lists the captures:
- * without it, each give-back would read its wallet's whole life.
+ * A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. The captures of each hold
+ * are read once: looked for one by one, each give-back would read its wallet's whole life, or all captures of its hold.
  */
 const spent = (postings: string): string => `
-  with p as materialized (${postings}), moved as (
+  with p as materialized (${postings}), original as materialized (
+    select o.cell, o.wallet_id, o.wallet_version, o.id, o.brand, o.terms_id, o.quoted_reimbursement_micro
+      from (select distinct cell, wallet_id, hold_id from p where kind = 'redemption_return') r
+      join hold h on h.cell = r.cell and h.id = r.hold_id
+      cross join lateral unnest(h.captures) c(version)
+      join posting o on o.cell = r.cell and o.wallet_id = r.wallet_id and o.wallet_version = c.version
+  ), moved as (
     select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points,
         case when i.funders like '%,%' then -a.points end as each, null::bigint as captured, null::bigint as returned
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
@@ -79,8 +85,7 @@ const spent = (postings: string): string => `
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
       join contract_terms i on i.id = l.terms_id
-      join hold h on h.cell = p.cell and h.id = p.hold_id
-      join posting o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.wallet_version = any(h.captures) and o.id = a.original_posting_id
+      join original o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
      where p.kind = 'redemption_return'
   ), summed as (
     select brand, asset, terms_id, quoted, issuer, lot_terms, each, captured, returned, sum(points) as points, count(*) as movements
