@@ -1,20 +1,17 @@
 /** Result of a case: effects per second, and the latency of one. */
 export interface Measured {
   perSecond: number;
-  /** Total number of effects. */
   count: number;
   /** Median and 99th percentile of one call, ms. */
   p50: number;
   p99: number;
 }
 
-/** Resources for every case. */
 export interface BenchContext {
   /** Superuser URL of the server that pgbench also uses. */
   readonly adminUrl: string;
   /** URL of the ledger's database with the service's role, migrated and filled. */
   readonly ledgerUrl: string;
-  /** Duration of each measurement in seconds. */
   readonly seconds: number;
 }
 

@@ -46,7 +46,6 @@ export class Pgbench {
     await run(this.binary, ['-i', '-q', '-s', String(SCALE), this.url]);
   }
 
-  /** Transactions per second. */
   async measure(seconds: number): Promise<number> {
     const { stdout } = await run(this.binary, [
       '-M',

@@ -30,7 +30,6 @@ export function p50Of(line: Line): number {
   return median(line.rounds.map((round) => round.measured.p50));
 }
 
-/** Whether the row meets its target. */
 export function isMet(line: Line): boolean {
   const { target, atMostMs } = line.case;
   return (target === undefined || ratioOf(line) >= target) && (atMostMs === undefined || p50Of(line) <= atMostMs);

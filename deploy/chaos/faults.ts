@@ -12,7 +12,6 @@ export interface Fault {
 export interface FaultOptions {
   readonly stage: Stage;
   readonly chance: Chance;
-  /** Number of calls answered so far. */
   answered(): number;
   say(text: string): void;
 }

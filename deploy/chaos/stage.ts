@@ -31,9 +31,7 @@ export class Stage {
   readonly processes = new Map<string, Container>();
   /** Address of each service's metrics, by its name and number. */
   readonly ops = new Map<string, string>();
-  /** Proxy in front of the broker. */
   kafkaProxy: TestProxy | null = null;
-  /** Proxies in front of each service's database. */
   readonly proxies = new Map<string, TestProxy>();
   /** One for each gateway: a till always uses the same one. */
   sandboxes: SandboxFile[] = [];
@@ -69,7 +67,6 @@ export class Stage {
     return this.servers.kafka;
   }
 
-  /** Names of the processes that run a service. */
   of(service: string): string[] {
     return ROWS.map((row) => (this.options.shared ? `machine-${row}` : `${service}-${row}`));
   }

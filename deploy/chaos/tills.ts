@@ -40,9 +40,7 @@ interface Spent {
 
 /** Answers given to the tills and the expected state, from the tills' own sums. */
 export class Books {
-  /** Points of each member. */
   readonly points = new Map<number, number>();
-  /** External ids of each brand's orders. */
   readonly orders = new Map<string, Set<string>>();
   /** Points captured at each brand, less what was given back. */
   readonly redeemed = new Map<string, number>();
@@ -62,7 +60,6 @@ export class Books {
   }
 }
 
-/** Data of a referral: the paying seller and a code. */
 export interface Referral {
   readonly seller: string;
   readonly code: string;

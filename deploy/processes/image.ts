@@ -9,11 +9,9 @@ export interface ImageFile {
   args: Record<string, string>;
   /** Names of the stages; the last is the image. */
   stages: string[];
-  /** Instructions of the last stage, in order. */
   instructions: { keyword: string; words: string[] }[];
 }
 
-/** The parsed Dockerfile. */
 export function readDockerfile(): ImageFile {
   const text = readFileSync(join(projectRoot(), 'deploy/docker/Dockerfile'), 'utf8');
   const all = DockerfileParser.parse(text)

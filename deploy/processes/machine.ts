@@ -10,7 +10,6 @@ const AGAIN_MS = 500;
 
 /** Local addresses that replace the names of the compose network. */
 export interface Addresses {
-  /** Port of each service on loopback. */
   ports: Map<string, number>;
   /** `host:port` of the compose network to the local `host:port`. */
   servers: Map<string, string>;
@@ -111,7 +110,6 @@ export class Container {
     if (!this.ended && !this.running) this.start();
   }
 
-  /** Runs it until it exits. */
   async run(ms = 120_000): Promise<number | null> {
     this.start();
     await this.gone(ms);

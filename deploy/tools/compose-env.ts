@@ -20,7 +20,6 @@ function internalKeyVariable(service: string): string {
   return `${service.toUpperCase()}_INTERNAL_KEY`;
 }
 
-/** Name of each secret and its generator. */
 export const SECRETS: Readonly<Record<string, () => string>> = {
   POSTGRES_PASSWORD: password,
   ...Object.fromEntries(

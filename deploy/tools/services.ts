@@ -1,7 +1,6 @@
 import type { Migration } from '#libs/postgres';
 import { DEFINITIONS } from '../local/network/definitions.js';
 
-/** A service that owns a database. */
 export interface DatabaseService {
   readonly name: string;
   readonly migrations: readonly Migration[];

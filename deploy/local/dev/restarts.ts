@@ -19,7 +19,6 @@ export function restartOf(file: string): Restart {
   return { kind: 'nothing' };
 }
 
-/** Returns which of all services these files restart, and whether they also need a restart of the network. */
 export function restartsOf(
   files: Iterable<string>,
   all: readonly string[],

@@ -7,7 +7,6 @@ import { restartOf, restartsOf } from './restarts.js';
 const CALM_MS = 60;
 
 export interface Watched {
-  /** Root directory of the repository. */
   root: string;
   services: readonly string[];
   restart: (names: readonly string[]) => Promise<void>;

@@ -7,7 +7,6 @@ export interface Broker {
   kafkaBrokers: string;
   /** The node started here. */
   server: RunningKafka | null;
-  /** Description of the broker for people. */
   says: string;
 }
 

@@ -26,7 +26,6 @@ export const DEFINITIONS: readonly AnyServiceDefinition[] = [
  */
 export const FOLLOWERS: ReadonlySet<string> = new Set(['partners', 'settlement', 'membership', 'referrals']);
 
-/** A service of the network by its name. */
 export function definitionOf(name: string): AnyServiceDefinition {
   const definition = DEFINITIONS.find((one) => one.name === name);
   if (definition === undefined) throw new Error(`there is no service ${name}`);

@@ -24,7 +24,6 @@ export function urlOf(plan: Pick<Plan, 'ports'>, service: string): string {
   return `http://${ON_LOOPBACK}:${port}`;
 }
 
-/** Environment of one service, as in a separate deployment. */
 export function environmentOf(plan: Plan, service: string): Record<string, string> {
   const database = plan.databases.get(service);
   const { secrets, broker } = plan;

@@ -6,7 +6,6 @@ import { startService } from '#libs/http';
 import { openDoor, portOf } from '#libs/servers';
 import { definitionOf } from './definitions.js';
 
-/** A running service of the network that can be stopped. */
 export interface NetworkService {
   readonly name: string;
   close(): Promise<void>;
@@ -18,7 +17,6 @@ export interface NetworkService {
 export interface ServiceThread {
   /** The ports that it holds for its services, by name. */
   readonly ports: ReadonlyMap<string, number>;
-  /** Starts the services, each with its environment; resolves when all of them serve. */
   serve(envOf: (name: string) => Environment): Promise<void>;
   close(): Promise<void>;
 }

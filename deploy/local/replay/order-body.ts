@@ -8,7 +8,6 @@ export function orderBody(order: {
   at: Date;
   lines: readonly OrderLine[];
   authorizationId?: string | null;
-  /** A referral code given by the buyer. */
   code?: string | null;
 }): Record<string, unknown> {
   return {

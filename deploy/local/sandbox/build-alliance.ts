@@ -5,7 +5,6 @@ import type { Order } from '../replay/orders.js';
 import { writeSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM, type BrandSpec } from './alliance.js';
 
-/** Stores of each brand that the orders name. */
 export function storesOf(orders: readonly Order[]): Map<string, string[]> {
   const stores = new Map<string, Set<string>>();
   for (const order of orders) {

@@ -7,7 +7,6 @@ export interface SandboxState {
   weeks: number;
   /** Last day with all steps done. */
   lastDay: string | null;
-  /** Cycles closed so far. */
   closed: string[];
   done: boolean;
 }

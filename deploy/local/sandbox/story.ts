@@ -19,7 +19,6 @@ export interface Visit {
   at: Date;
   order: Order;
   externalId: string;
-  /** Points the order must earn. */
   points: number;
   redemption: Redemption | null;
 }
@@ -31,7 +30,6 @@ export interface GoodsReturn {
   at: Date;
   visit: Visit;
   line: OrderLine;
-  /** Points that must be taken back. */
   points: number;
 }
 

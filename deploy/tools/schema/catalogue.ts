@@ -43,7 +43,6 @@ export interface Relation {
   indexes: { name: string; definition: string }[];
   triggers: { name: string; definition: string }[];
   policies: Policy[];
-  /** Definition of a view. */
   definition: string | null;
   options: string | null;
   partitionKey: string | null;

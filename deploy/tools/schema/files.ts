@@ -292,7 +292,6 @@ function heading(text: string): string {
   return `-- ${text} ${'-'.repeat(Math.max(3, 116 - text.length))}`;
 }
 
-/** Files of a service's schema, by their names in its folder. */
 export function schemaFiles(service: string, catalogue: Catalogue, comments: Comments): Map<string, string> {
   const files = functionFiles(catalogue.functions);
   const include = (early: boolean): string[] =>

@@ -1,4 +1,3 @@
-/** Longest line. */
 export const WIDTH = 120;
 
 /** SQL text split into quoted and unquoted parts; quoted parts stay unchanged. */

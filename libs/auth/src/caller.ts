@@ -15,7 +15,6 @@ export interface OperatorCaller {
   scopes: readonly string[];
 }
 
-/** Another service of the network. */
 export interface InternalCaller {
   kind: 'internal';
   service: string;

@@ -8,7 +8,6 @@ export function drawInternalKey(service: string, number = 1): PrivateKey {
   return { kty: 'EC', crv: 'P-256', kid: `${service}.${number}`, x, y, d };
 }
 
-/** Public part of a key. */
 export function publicPart({ kty, crv, kid, x, y }: PrivateKey): PublicKey {
   return { kty, crv, kid, x, y };
 }

@@ -25,7 +25,6 @@ export function routeConfig(part: Readonly<Record<string, unknown>>): MethodDeco
   };
 }
 
-/** The method that answers a route. */
 export interface RouteHandler {
   controller: object;
   method: string | symbol;
@@ -46,7 +45,6 @@ export function BrandRoute(scope: BrandScope, { openTo = 'acting' }: { openTo?: 
   return applyDecorators(route({ audience: 'brand', scope, openTo }), ApiSecurity('oauth2', [scope]));
 }
 
-/** The route is for the alliance operator. */
 export function OperatorRoute(scope: OperatorScope = 'operator'): MethodDecorator {
   return applyDecorators(route({ audience: 'operator', scope }), ApiSecurity('oauth2', [scope]));
 }

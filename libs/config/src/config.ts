@@ -2,7 +2,6 @@ import type { z } from 'zod';
 
 /** One environment variable. */
 export interface Field<T> {
-  /** Name of the environment variable. */
   variable: string;
   type: z.ZodType<T>;
   /** Text used when the variable is absent; without it the variable is required. */
@@ -15,13 +14,11 @@ export interface Field<T> {
 
 export type Fields = Record<string, Field<unknown>>;
 
-/** The variables of one service. */
 export interface ConfigSchema<F extends Fields = Fields> {
   name: string;
   fields: F;
 }
 
-/** The typed configuration that a schema yields. */
 export type ConfigOf<S> =
   S extends ConfigSchema<infer F> ? { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never } : never;
 
@@ -40,7 +37,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Describes one variable. */
 export function field<T>(
   variable: string,
   type: z.ZodType<T>,
@@ -50,7 +46,6 @@ export function field<T>(
   return { variable, type, doc, ...options };
 }
 
-/** Describes the variables of a service. */
 export function defineConfig<F extends Fields>(name: string, fields: F): ConfigSchema<F> {
   return { name, fields };
 }

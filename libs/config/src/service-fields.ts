@@ -157,7 +157,6 @@ export function serviceFields() {
   };
 }
 
-/** A service of the network. */
 export type ServiceName = keyof ServiceUrls | 'gateway';
 
 /** All services, for routes that any of them may use. */
@@ -172,7 +171,6 @@ export const EVERY_SERVICE: readonly [ServiceName, ...ServiceName[]] = [
   'gateway',
 ];
 
-/** Base URLs of the services, by name. */
 export interface ServiceUrls {
   identity: string;
   partners: string;
@@ -199,7 +197,6 @@ export function serviceUrls(config: ProcessConfig): ServiceUrls {
   };
 }
 
-/** The base URLs of every instance of the services. */
 export function instanceUrls(config: ProcessConfig): Readonly<Record<keyof ServiceUrls, readonly string[]>> {
   return {
     identity: config.identityUrls,

@@ -31,7 +31,6 @@ export const databaseUrl: z.ZodType<string> = z
     message: 'has an sslmode that is neither disable nor verify-full',
   });
 
-/** One or more URLs, comma-separated. */
 export const urlList: z.ZodType<string[]> = z
   .string()
   .transform((value) => value.split(',').map((part) => part.trim()))
@@ -43,7 +42,6 @@ export const urlList: z.ZodType<string[]> = z
 /** The first of one or more URLs, comma-separated. */
 export const firstUrl: z.ZodType<string> = urlList.transform((urls) => urls[0] ?? '');
 
-/** A whole number within bounds. */
 export function integer(min: number, max: number): z.ZodType<number> {
   return z
     .string()
@@ -92,7 +90,6 @@ export type PublicKey = z.infer<typeof publicKey>;
 /** A private ES256 key (JWK). */
 export type PrivateKey = z.infer<typeof signingKey>;
 
-/** JSON text of a given shape. */
 function json<T>(shape: z.ZodType<T>): z.ZodType<T> {
   return z
     .string()

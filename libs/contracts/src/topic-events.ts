@@ -15,14 +15,12 @@ import { CycleChangedSchema } from './gen/hezong/settlement/v1/cycles_pb.js';
 import { TOPICS } from './topics.js';
 import type { Topic } from './topics.js';
 
-/** Contents of a topic. */
 export interface TopicEvents {
   /** Subject of the records of one key; they keep their order. */
   readonly key: string;
   readonly messages: readonly DescMessage[];
 }
 
-/** Every topic with its key and its messages. */
 export const TOPIC_EVENTS: Readonly<Record<Topic, TopicEvents>> = {
   [TOPICS.brands]: { key: 'slug of the brand', messages: [BrandChangedSchema] },
   [TOPICS.links]: { key: 'memberRef', messages: [MemberLinkChangedSchema] },

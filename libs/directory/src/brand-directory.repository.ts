@@ -71,7 +71,6 @@ export async function joinPart(
   return { ...snapshot, stores: rows.flatMap((row) => row.snapshot.stores) };
 }
 
-/** The stored snapshot of one brand, or null. */
 export async function findSnapshot(db: Queryable, slug: string): Promise<BrandSnapshot | null> {
   const rows: { snapshot: BrandSnapshot }[] = await db.query('select snapshot from brand_directory where slug = $1', [
     slug,
@@ -79,7 +78,6 @@ export async function findSnapshot(db: Queryable, slug: string): Promise<BrandSn
   return rows[0]?.snapshot ?? null;
 }
 
-/** All stored snapshots in order of slug. */
 export async function allSnapshots(db: Queryable): Promise<BrandSnapshot[]> {
   const rows: { snapshot: BrandSnapshot }[] = await db.query('select snapshot from brand_directory order by slug');
   return rows.map((r) => r.snapshot);

@@ -16,7 +16,6 @@ interface OptionalShape<T> extends Shape<T> {
   readonly [OPTIONAL]: true;
 }
 
-/** The type of the answers of a shape. */
 export type AnswerOf<S> = S extends Shape<infer T> ? T : never;
 
 interface Fields {
@@ -37,7 +36,6 @@ function typed<T>(schema: Shape): Shape<T> {
   return schema as Shape<T>;
 }
 
-/** Building blocks of answer shapes. */
 export const shape = {
   text: typed<string>({ type: 'string' }),
   whole: typed<number>({ type: 'integer' }),

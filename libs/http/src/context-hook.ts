@@ -46,7 +46,6 @@ export function installContext(server: FastifyInstance, service: string, logger:
   });
 }
 
-/** The context of a request. */
 export function contextOf(request: FastifyRequest): RequestContext | undefined {
   return (Reflect.get(request, CONTEXT) as RequestContext | null) ?? undefined;
 }

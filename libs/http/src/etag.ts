@@ -1,12 +1,10 @@
 import { fail } from '#libs/kernel';
 import { Reply } from './reply.js';
 
-/** The strong ETag of a version. */
 export function etagOf(version: number | string): string {
   return `"${version}"`;
 }
 
-/** An answer with the ETag of its version. */
 export function versioned<T>(body: T, version: number | string): Reply<T> {
   return new Reply(200, body, false, etagOf(version));
 }

@@ -79,7 +79,6 @@ function explainInteger(min: number, max: number): Explain {
   };
 }
 
-/** A whole number within bounds. */
 export function IsWhole(min: number, max: number, options: FieldOptions = {}): PropertyDecorator {
   return Field('whole', explainInteger(min, max), { type: 'integer', minimum: min, maximum: max }, options);
 }
@@ -182,14 +181,12 @@ export function IsInstant(options: FieldOptions = {}): PropertyDecorator {
   return Field('instant', explainInstant, schema, { example: '2026-03-02T08:00:00+08:00', ...options });
 }
 
-/** True or false. */
 export function IsFlag(options: FieldOptions = {}): PropertyDecorator {
   const explain: Explain = (value) =>
     typeof value === 'boolean' ? null : { code: 'not_a_boolean', detail: 'Must be true or false.' };
   return Field('flag', explain, { type: 'boolean' }, options);
 }
 
-/** One of several fixed values. */
 export function IsOneOf(words: readonly string[], options: FieldOptions = {}): PropertyDecorator {
   const explain: Explain = (value) =>
     typeof value === 'string' && words.includes(value)
@@ -198,7 +195,6 @@ export function IsOneOf(words: readonly string[], options: FieldOptions = {}): P
   return Field('oneOf', explain, { type: 'string', enum: [...words] }, options);
 }
 
-/** An object of a DTO class. */
 export function IsPart(part: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
   return applyDecorators(
     ...(options.optional === true ? [IsOptional()] : []),

@@ -15,7 +15,6 @@ import { Reply } from './reply.js';
 export interface KeyedCall {
   /** The calling brand; `'*'` for the operator. */
   brand: string;
-  /** Id of the calling client. */
   client: string;
   /** Name of the caller: `callerName`. */
   caller: string;
@@ -53,7 +52,6 @@ export const TRANSPORT_KEYS: Expiring = {
   where: `kind = 'transport'`,
 };
 
-/** DDL of the records. */
 export function idempotencyTableSql(): string {
   return `
     create table idempotency (

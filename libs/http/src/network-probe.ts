@@ -79,7 +79,6 @@ export class NetworkProbe {
     this.limits = { ...this.limits, ...limits };
   }
 
-  /** Adds a check to readiness. */
   add(check: HealthCheck): void {
     this.further.push(check);
   }

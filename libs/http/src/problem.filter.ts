@@ -22,7 +22,6 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Sends the problem on a Fastify reply. */
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const { code, details, fault } = verdictOf(thrown);
     const context = contextOf(request);

@@ -12,7 +12,6 @@ export interface Field {
   /** May be absent or null. */
   readonly optional: boolean;
   readonly rules: readonly ((value: unknown) => boolean)[];
-  /** Maximum number of list elements. */
   readonly most?: number;
   /** Class of the object, or of each list element. */
   readonly part?: () => DtoClass;
@@ -65,7 +64,6 @@ function takePart(part: DtoClass, value: unknown): unknown {
 
 const compiled = new WeakMap<DtoClass, readonly Field[]>();
 
-/** Fields of a class and of its base classes. */
 export function fieldsOf(dto: DtoClass): readonly Field[] {
   let fields = compiled.get(dto);
   if (fields === undefined) {

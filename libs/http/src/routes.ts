@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { accessOf } from '#libs/auth';
 import type { Access } from '#libs/auth';
 
-/** One route of a running service. */
 export interface RouteInfo {
   method: string;
   /** Pattern as Fastify has it: `/v1/orders/:externalId`. */

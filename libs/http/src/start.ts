@@ -38,7 +38,6 @@ import { ValidationPipe } from './validation.pipe.js';
 /** Shorter than a call's own timeout, which starts before the first byte of the body. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** A listening service. */
 export interface RunningService {
   name: string;
   /** Base URL, without a trailing slash. */

@@ -5,7 +5,6 @@ import type { DtoClass } from './quick-check.js';
 
 const declared = new WeakMap<DtoClass, ReadonlySet<string>>();
 
-/** Names of the fields that a class declares. */
 export function namesOf(dto: DtoClass): ReadonlySet<string> {
   let names = declared.get(dto);
   if (names === undefined) {

@@ -1,4 +1,3 @@
-/** Injection token of the name of this service. */
 export const SERVICE_NAME: unique symbol = Symbol('hezong.service');
 
 /** Injection token of the service's typed configuration. */

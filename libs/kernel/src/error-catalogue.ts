@@ -547,5 +547,4 @@ export const ERROR_CATALOGUE = {
   ),
 } as const satisfies Record<string, ErrorEntry>;
 
-/** A stable error code. */
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -158,7 +158,6 @@ export function uuidFromId(prefix: IdPrefix, id: string): string | null {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** A new sortable public id. */
 export function newId(prefix: IdPrefix): string {
   return idFromUuid(prefix, uuidv7());
 }

@@ -6,7 +6,6 @@ export interface Page<T> {
   page: { after: string | null; more: boolean };
 }
 
-/** The largest page size. */
 export const MAX_PAGE = 200;
 
 /** Encodes the sort key of the last row as an opaque text. */

@@ -11,7 +11,6 @@ export class ReceivedEvent<M extends Message | null = Message | null> {
     readonly key: string,
     readonly time: Date,
     readonly body: M,
-    /** The record as stored in the log. */
     readonly record: LogRecord,
   ) {}
 

@@ -116,7 +116,6 @@ export interface ParkedPart {
   readonly after?: string;
   /** Only records that wait for an operator or are tried again, not those set aside. */
   readonly open?: boolean;
-  /** Only records of these groups. */
   readonly groups?: readonly string[];
 }
 

@@ -16,7 +16,6 @@ interface OutboxRow {
   readonly created_at: Date;
 }
 
-/** The outbox table as a source of the relay. */
 @Injectable()
 export class OutboxSource implements RelaySource {
   readonly name = 'outbox';

@@ -28,7 +28,6 @@ export interface OutboxEvent<D extends DescMessage = DescMessage> {
  */
 @Injectable()
 export class Outbox {
-  /** Adds one event to the transaction. */
   async add<D extends DescMessage>(tx: EntityManager, event: OutboxEvent<D>): Promise<void> {
     await this.addAll(tx, [event]);
   }

@@ -63,7 +63,6 @@ export function bytesOf({ value }: LogEntry): Buffer | null {
   return value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-/** A record as read from the log. */
 export interface LogRecord extends LogEntry {
   readonly partition: number;
   /** Position in the partition; a decimal string on both transports. */
@@ -165,7 +164,6 @@ export interface EventLog {
   append(entries: readonly LogEntry[]): Promise<void>;
   /** Progress of each subscription's group in all partitions of its topics. */
   lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]>;
-  /** Existing topics, with their number of partitions. */
   topics(): Promise<Map<string, number>>;
   /**
    * Creates missing topics and updates settings; never deletes topics, never removes partitions. Returns, as text, the changes made and the

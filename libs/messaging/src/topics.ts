@@ -22,7 +22,6 @@ const file = z.strictObject({
 /** File that declares all topics, relative to the root of the repository or image. */
 export const TOPICS_FILE = 'deploy/kafka/topics.yaml';
 
-/** Reads the declaration of all topics. */
 export function readTopics(path: string = TOPICS_FILE): TopicDeclaration[] {
   return file.parse(parse(readFileSync(path, 'utf8'))).topics;
 }

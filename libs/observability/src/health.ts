@@ -1,6 +1,5 @@
 import { monotonicMs } from '#libs/kernel';
 
-/** A dependency of a service. */
 export interface HealthCheck {
   name: string;
   /**

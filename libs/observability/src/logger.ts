@@ -47,7 +47,6 @@ export function createLogger(options: LoggerOptions): PinoLogger {
 /** Nest's messages at every start, one line per module and route: useful only for debugging the start. */
 const START_NOISE = new Set(['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver', 'NestApplication']);
 
-/** Adapts the logger for Nest. */
 export class NestLogger implements LoggerService {
   constructor(readonly pino: PinoLogger) {}
 

@@ -15,7 +15,6 @@ function of<T>(type: string, conversion: Pick<Column<unknown>, 'read' | 'write'>
 }
 
 export const text = of<string>('text');
-/** A list of texts. */
 export const texts = of<readonly string[]>('text[]', {
   write: (value) => `{${(value as string[]).map((one) => `"${one.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`,
 });
@@ -48,7 +47,6 @@ export function orNull<T, Filled extends boolean>(column: Column<T, Filled>): Co
   return { ...column, nullable: true };
 }
 
-/** Part of the primary key. */
 export function key<T, Filled extends boolean>(column: Column<T, Filled>): Column<T, Filled> {
   return { ...column, key: true };
 }

@@ -17,7 +17,6 @@ export function sqlState(error: unknown): string | null {
   return null;
 }
 
-/** Name of the violated constraint, if the error has one. */
 export function violatedConstraint(error: unknown): string | null {
   for (const part of chain(error)) {
     const constraint: unknown = Reflect.get(part as object, 'constraint');

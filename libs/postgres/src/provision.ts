@@ -13,7 +13,6 @@ export interface RolePasswords {
 /** Separate roles for tasks that the running service must not perform: `hezong_<service>_<duty>`, by service. */
 const DUTIES: Readonly<Record<string, readonly string[]>> = { crm: ['rotation'] };
 
-/** Duties of a service that have their own role. */
 export function dutiesOf(service: string): readonly string[] {
   return DUTIES[service] ?? [];
 }
@@ -25,7 +24,6 @@ export interface ProvisionedDatabase {
   migrationUrl: string;
 }
 
-/** Generates random passwords. */
 export function newRolePasswords(): RolePasswords {
   return { owner: newPassword(), app: newPassword() };
 }

@@ -20,7 +20,6 @@ const removed = counter('hezong_retention_rows_total', 'Rows deleted after their
   'table',
 ]);
 
-/** A table whose rows are deleted at a certain age. */
 export interface Expiring {
   readonly table: string;
   /** The timestamptz column that gives a row's age: first in an index of the rows of `where`. */

@@ -15,7 +15,6 @@ export class HezongProblem extends Error {
   readonly type: string;
   readonly title: string;
   readonly detail: string;
-  /** Faults by field. */
   readonly errors: NonNullable<Problem['errors']>;
   /** Quote it when asking the operator about this call. */
   readonly traceId: string | undefined;

@@ -27,7 +27,6 @@ export function openDoor(port = 0): Promise<Server> {
   });
 }
 
-/** The port of a listening server. */
 export function portOf(server: Server): number {
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('the server does not listen on a port');

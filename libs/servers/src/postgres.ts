@@ -35,7 +35,6 @@ export interface RunningPostgres {
   /** Superuser URL of the maintenance database. */
   adminUrl: string;
   port: number;
-  /** Pid of the current postmaster. */
   readonly pid: number;
   logFile: string;
   stop(): Promise<void>;

@@ -23,7 +23,6 @@ import { MembersService } from './members/members.service.js';
 import { VaultRepository } from './vault/vault.repository.js';
 import { VaultService } from './vault/vault.service.js';
 
-/** The public CRM. */
 @Module({})
 export class CrmModule {
   static forService(config: CrmConfig): DynamicModule {

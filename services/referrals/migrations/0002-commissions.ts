@@ -1,6 +1,5 @@
 import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
 
-/** Decisions, commissions, their legs and states. */
 export const commissions = defineMigration({
   id: '0002',
   name: 'commissions',

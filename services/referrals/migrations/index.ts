@@ -3,5 +3,4 @@ import { offersAndTouches } from './0001-offers-and-touches.js';
 import { commissions } from './0002-commissions.js';
 import { earnings } from './0003-earnings.js';
 
-/** All migrations of the service, in order. */
 export const migrations: readonly Migration[] = [offersAndTouches, commissions, earnings];

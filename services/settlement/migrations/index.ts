@@ -2,5 +2,4 @@ import type { Migration } from '#libs/postgres';
 import { partnerLedger } from './0001-partner-ledger.js';
 import { results } from './0002-results.js';
 
-/** All migrations of the service, in order. */
 export const migrations: readonly Migration[] = [partnerLedger, results];

@@ -15,7 +15,6 @@ export interface GuardedAct {
   readonly payload: unknown;
 }
 
-/** A requested approval. */
 export interface AskedApproval {
   readonly id: string;
   /** SHA-256 of the payload as canonical JSON (RFC 8785): `sha256:` and 64 hex digits. */

@@ -7,7 +7,6 @@ import { Transform } from 'class-transformer';
 import { OperatorAudit } from './operator-audit.js';
 import type { AuditEntry } from './operator-audit.js';
 
-/** Filters for entries. */
 export class AuditFilter extends PageQuery {
   @IsText(128, { optional: true, description: 'The client that called.', example: 'cl_06EXAMPLE000000000000000AB' })
   client?: string;

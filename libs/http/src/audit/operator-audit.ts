@@ -9,7 +9,6 @@ import type { Check } from '../invariants.js';
 export interface AuditedCall {
   readonly client: string;
   readonly method: string;
-  /** Pattern of the route. */
   readonly route: string;
   /** The path itself, without the query; it names the object of the call. */
   readonly path: string;
@@ -42,7 +41,6 @@ export interface AuditQuery {
   readonly after: { readonly at: string; readonly service: string; readonly seq: number } | null;
   readonly client: string | null;
   readonly method: string | null;
-  /** Prefix of the path. */
   readonly path: string | null;
   readonly from: string | null;
   readonly to: string | null;
@@ -131,7 +129,6 @@ export class OperatorAudit {
     return first?.payload_hash === namedHash(canonicalJson(decided));
   }
 
-  /** Returns entries, newest first. */
   async page(query: AuditQuery): Promise<AuditEntry[]> {
     const { dataSource, service } = this;
     if (dataSource === null) return [];

@@ -25,11 +25,9 @@ const file = z.strictObject({
 export interface KafkaUser {
   readonly name: string;
   readonly writes: readonly string[];
-  /** Topics by consumer group. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Reads the rights of all users. */
 export function readAcls(path: string = ACLS_FILE): KafkaUser[] {
   return file.parse(parse(readFileSync(path, 'utf8'))).users;
 }

@@ -23,7 +23,6 @@ const SILENT_SESSIONS = 3;
 /** Number of checks in that time. */
 const LOOKS = 12;
 
-/** Records delivered by one partition. */
 interface KafkaDelivery {
   readonly records: readonly LogRecord[];
   readonly payload: EachBatchPayload;

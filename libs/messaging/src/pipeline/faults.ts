@@ -13,7 +13,6 @@ export class LostWork extends Stopping {
   }
 }
 
-/** A handler exceeded its timeout. */
 export class HandlerTimeout extends Error {
   readonly code = 'handler_timeout';
 }

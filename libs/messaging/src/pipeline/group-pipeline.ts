@@ -27,7 +27,6 @@ export interface PipelineOptions {
   readonly ordered: boolean;
   readonly dataSource: DataSource;
   readonly log: EventLog;
-  /** The handler of each topic. */
   readonly handlers: ReadonlyMap<string, InvokeHandler>;
   /** Aborted when the consumer begins to leave. */
   readonly stopping: AbortSignal;

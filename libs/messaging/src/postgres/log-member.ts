@@ -1,13 +1,11 @@
 import type pg from 'pg';
 import { uuidv7 } from '#libs/kernel';
 
-/** A partition this member owns. */
 export interface OwnedPartition {
   readonly topic: string;
   readonly partition: number;
   /** Increases with every change of owner; commits with an older value are refused. */
   readonly epoch: bigint;
-  /** Next offset to read. */
   position: bigint;
   /** Another member is to take the partition: give it up when none of its records is in work. */
   excess: boolean;

@@ -22,7 +22,6 @@ export function joinConsent(consents: readonly Consent[]): Consent | null {
   return consents.find((consent) => consent.purpose === 'join_pool' && consent.granted) ?? null;
 }
 
-/** Indexes of consents that repeat a purpose of the same call. */
 export function repeatedPurposes(consents: readonly Consent[]): number[] {
   return consents.flatMap((consent, index) =>
     consents.findIndex((other) => other.purpose === consent.purpose) < index ? [index] : [],

@@ -3,7 +3,6 @@ import { instantFrom } from '#libs/kernel';
 import { CONSENT_PURPOSES } from './consent.js';
 import type { Consent, ConsentPurpose } from './consent.js';
 
-/** One consent as a brand sends it. */
 export class ConsentDto {
   @IsOneOf(CONSENT_PURPOSES, { example: 'join_pool' })
   purpose!: ConsentPurpose;

@@ -101,7 +101,6 @@ export class ConsentsService {
     });
   }
 
-  /** The record of one member. */
   list(brand: string, memberRef: string, limit: number, after: string | undefined): Promise<Page<ConsentView>> {
     const position = after === undefined ? null : positionOf(after);
     return runInTransaction(this.dataSource, { brand }, async (tx) => {

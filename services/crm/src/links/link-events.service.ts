@@ -19,7 +19,6 @@ export interface BegunLink {
   readonly at: Date;
   readonly contributor: string;
   readonly boundSince: Date;
-  /** Of the call that started the link. */
   readonly traceparent: string | undefined;
 }
 

@@ -33,7 +33,6 @@ export class VerifiedDto {
   email?: VerifiedEmailDto | null;
 }
 
-/** The proofs stated in a body. */
 export function proofsFrom(verified: VerifiedDto | null | undefined): Proofs {
   const proof = (said: { method: string; at: string } | null | undefined): Proof | null =>
     said == null ? null : { method: said.method, at: instantFrom(said.at) };

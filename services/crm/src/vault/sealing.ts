@@ -19,7 +19,6 @@ export interface Hashed {
   readonly value: string;
 }
 
-/** One keyed hash of a contact point or external id. */
 export interface IndexHash {
   readonly version: number;
   readonly hash: Buffer;

@@ -13,7 +13,6 @@ export interface ToldSuppression extends Suppression {
   readonly recordedAt: Date;
 }
 
-/** An active link that a suppression ends. */
 export interface EndedLink {
   readonly memberRef: string;
   readonly since: Date;

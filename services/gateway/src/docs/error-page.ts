@@ -10,7 +10,6 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CATALOGUE, text);
 }
 
-/** The page of one code, as under docs/errors. */
 export function errorPage(code: ErrorCode): string {
   const { title, status, retryable, meaning, remedy } = ERROR_CATALOGUE[code];
   return [

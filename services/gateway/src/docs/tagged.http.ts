@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { etagOf } from '#libs/http';
 import { sha256Hex } from '#libs/kernel';
 
-/** A text with the ETag of its content. */
 export interface Tagged {
   readonly text: string;
   readonly etag: string;

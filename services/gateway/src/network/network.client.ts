@@ -121,7 +121,6 @@ export class NetworkClient implements OnModuleDestroy {
     return answers.includes(true);
   }
 
-  /** The instances of a service, the best first. */
   private *inTurn(service: ServiceName): Generator<Instance> {
     const instances = this.pools.get(service);
     const tried: Instance[] = [];

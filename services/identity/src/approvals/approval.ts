@@ -4,7 +4,6 @@ export interface ApprovalFilter {
   readonly state: ApprovalState | null;
   readonly act: string | null;
   readonly maker: string | null;
-  /** The brand that the act concerns. */
   readonly brand: string | null;
 }
 

@@ -13,7 +13,6 @@ const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expir
 // where two columns have the same name, the last one is read
 const SELECT = `select *, ${STATE} as state from`;
 
-/** The act, its maker and the hash of its payload. */
 export interface ApprovalKey {
   readonly act: string;
   readonly maker: string;

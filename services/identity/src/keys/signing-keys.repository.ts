@@ -14,7 +14,6 @@ export const KEYS_CHANNEL = 'identity_signing_keys';
 export class SigningKeysRepository {
   constructor(@Inject(KEY_ENCRYPTION_KEY) private readonly encryptionKey: Buffer) {}
 
-  /** Lists the keys to publish. */
   async published(tx: EntityManager): Promise<SigningKey[]> {
     const rows: (Omit<SigningKey, 'privateJwk'> & { sealed: Buffer })[] = await tx.query(
       `select kid, status, created_at as "createdAt", retired_until as "retiredUntil", private_jwk as sealed from signing_key
@@ -42,7 +41,6 @@ export class SigningKeysRepository {
     ]);
   }
 
-  /** Retires the current key and makes the next one current. */
   async promote(tx: EntityManager): Promise<void> {
     await tx.query(
       `update signing_key set status = 'retired', retired_until = clock_timestamp() + make_interval(secs => $1)

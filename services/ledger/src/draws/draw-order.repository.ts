@@ -9,7 +9,6 @@ export interface DrawOrder {
 
 @Injectable()
 export class DrawOrderRepository {
-  /** The version in force: the newest. */
   async inForce(tx: EntityManager): Promise<DrawOrder> {
     const [row] = await tx.query<DrawOrder[]>('select version, prefers from draw_order order by version desc limit 1');
     if (row === undefined) throw new Error('there is no draw order');

@@ -44,7 +44,6 @@ export class DueWorkService implements Due {
     );
   }
 
-  /** Returns whether more work may remain. */
   private async settleSome(): Promise<boolean> {
     const { done, failed } = await this.postings.settleDue(this.clock.now(), BATCH);
     for (const walletId of failed) this.log.error(`due work in wallet ${walletId} cannot be done`);

@@ -34,7 +34,6 @@ const EXAMPLE = {
   retryAt: '2026-03-02T00:06:00Z',
 };
 
-/** Wallets whose due work failed. */
 @ApiTags('operator')
 @Controller('v1/operator/unsettled-wallets')
 export class UnsettledWalletsController {

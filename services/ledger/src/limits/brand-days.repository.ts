@@ -10,7 +10,6 @@ export interface BrandDayRow {
   readonly brand: string;
   /** `2026-03-02` */
   readonly day: string;
-  /** Points given by this process. */
   readonly points: bigint;
   /** Points that the operator allows the brand to give on this day; 0 if no more than its contract. */
   readonly allowed: bigint;
@@ -21,7 +20,6 @@ export interface BrandDayRow {
 export class BrandDaysRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Stores what this process has given. */
   async keep(process: string, rows: readonly BrandDayRow[]): Promise<void> {
     await runInTransaction(this.dataSource, EVERYBODY, (tx) =>
       tx.query(

@@ -65,7 +65,6 @@ export class BrandDaysService implements BeforeApplicationShutdown {
     return this.keeping.run();
   }
 
-  /** The alliance's day that contains an instant. */
   dayOf(instant: Date): Day {
     const { today } = this;
     if (today !== null && instant >= today.from && instant < today.to) return today;

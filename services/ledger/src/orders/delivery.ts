@@ -2,7 +2,6 @@ import { dayKey } from '#libs/kernel';
 
 const DAY_MS = 86_400_000;
 
-/** A delivery as a brand reports it. */
 export interface OrderDelivery {
   externalId: string;
   occurredAt: Date;

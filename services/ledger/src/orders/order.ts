@@ -52,7 +52,6 @@ export interface PlannedLot {
   /** Who owes the points; the selling brand if absent. */
   issuer?: string;
   points: bigint;
-  /** Pending until the goods are delivered. */
   untilDelivered?: boolean;
   availableFrom: Date | null;
   expiresAt: Date | null;
@@ -210,7 +209,6 @@ export function returnedOfLine(returned: ReturnedLines | null, lineId: string): 
   return (returned !== null && Object.hasOwn(returned, lineId) ? returned[lineId] : undefined) ?? [0, 0];
 }
 
-/** The lines of a stored order with what has been returned of each. */
 export function linesOf(document: OrderDocument, returned: ReturnedLines | null): OrderLine[] {
   return document.lines.map(({ lineId, category, quantity, net, rule }) => {
     const [returnedQuantity, returnedNet] = returnedOfLine(returned, lineId);
@@ -226,7 +224,6 @@ export function linesOf(document: OrderDocument, returned: ReturnedLines | null)
   });
 }
 
-/** What has been returned of an order, in stored form. */
 export function returnedOf(lines: readonly OrderLine[]): ReturnedLines {
   return Object.fromEntries(
     lines

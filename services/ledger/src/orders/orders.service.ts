@@ -30,7 +30,6 @@ interface Prepared {
   brand: Brand;
   link: MemberLink;
   plan: OrderPlan;
-  /** The uuid of the order's authorization. */
   authorizationId: string | null;
   now: Date;
 }

@@ -26,7 +26,6 @@ export class PurchasesService {
     return purchase ?? fail('not_found');
   }
 
-  /** The order as its brand sees it. */
   async view(brand: string, externalId: string): Promise<OrderView> {
     const purchase = await this.find(brand, externalId);
     const { document, returned } = purchase;

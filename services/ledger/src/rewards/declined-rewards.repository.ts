@@ -46,7 +46,6 @@ export class DeclinedRewardsRepository {
     return rows.length > 0;
   }
 
-  /** Lists declined rewards in order of decline, after a given one. */
   async page(
     tx: EntityManager,
     after: readonly [declinedAt: Date, id: string] | null,

@@ -56,7 +56,6 @@ export class SampleLineDto {
   net!: number;
 }
 
-/** A sample purchase for a rule. */
 export class SampleOrderDto {
   @IsInstant()
   occurredAt!: string;

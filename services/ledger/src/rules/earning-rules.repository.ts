@@ -85,7 +85,6 @@ export class EarningRulesRepository {
     return (await this.byId(tx, [uuid]))[0] ?? null;
   }
 
-  /** Versions in order of creation, after the given one. */
   async page(
     tx: EntityManager,
     filter: { brand: string | null; name: string | null },

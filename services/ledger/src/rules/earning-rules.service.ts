@@ -130,7 +130,6 @@ function sample(rules: readonly RuleVersion[], order: EarningBasis): SampleView 
   };
 }
 
-/** A version as it goes on the wire. */
 function ruleView<Id extends string | null>(
   rule: NewRule,
   id: Id,

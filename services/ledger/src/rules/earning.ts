@@ -20,7 +20,6 @@ export interface EarningBasis {
   lines: readonly EarningLine[];
 }
 
-/** What one rule gave for one order. */
 export interface RuleEarning {
   rule: RuleVersion;
   /** Sum of the matched lines' net. */

@@ -40,7 +40,6 @@ export function isValidAt(rule: RuleVersion, at: Date): boolean {
   return rule.validFrom <= at && (rule.validTo === null || at < rule.validTo);
 }
 
-/** Name of the rule in traces. */
 export function ruleLabel(rule: Pick<RuleVersion, 'name' | 'version'>): string {
   return `${rule.name} v${rule.version}`;
 }

@@ -10,7 +10,6 @@ import type { LedgerConfig } from '../ledger.config.js';
 const BLOCK = 1_000;
 const BLOCKS = 30;
 
-/** A fault of an audit chain. */
 export interface SealFault {
   cell: number;
   block: bigint | null;

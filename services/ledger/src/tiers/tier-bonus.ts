@@ -11,7 +11,6 @@ export function multipliedPoints({ earn, rounding }: Terms, net: bigint, multipl
   return divRound(net * earn.points * multiplier.unscaled, earn.per * 10n ** BigInt(multiplier.scale), rounding);
 }
 
-/** Points that the multiplier adds to the base points of a rule. */
 export function bonusOn(rule: Terms, net: bigint, multiplier: Decimal): bigint {
   return multipliedPoints(rule, net, multiplier) - pointsOn(rule, net);
 }

@@ -47,7 +47,6 @@ const LOT = named('Lot', {
 });
 const DEBT = named('Debt', { id: text, issuer: text, points, remaining: points, since: instant });
 
-/** Lots, and debts listed separately. */
 export const LOT_PAGE = object({ data: list(LOT), page: shape.pageInfo(), debts: list(DEBT) });
 
 export type WalletView = AnswerOf<typeof WALLET>;

@@ -10,7 +10,6 @@ export interface StoredWallet {
   due: boolean;
 }
 
-/** Points that expire together. */
 export interface Expiration {
   points: bigint;
   at: Date;
@@ -66,7 +65,6 @@ export class WalletRepository {
     return { numbers: { ...numbers, available: numbers.balance > 0n ? numbers.balance : 0n }, due };
   }
 
-  /** Points of the wallet spendable at one place. */
   async spendableAt(
     tx: EntityManager,
     walletId: string,

@@ -23,7 +23,6 @@ export interface DebtWriteOff {
 
 @Injectable()
 export class DebtWriteOffsRepository {
-  /** Wallets with a debt to an issuer, after a given one. */
   async owing(tx: EntityManager, issuer: string, after: string, limit: number): Promise<OwingWallet[]> {
     const rows: OwingWallet[] = await tx.query(
       `select l.wallet_id as "walletId", sum(l.remaining)::bigint as debt, w.wallet_version as version

@@ -6,13 +6,11 @@ import type { NewOrder, NewReturn } from './credits.tables.js';
 
 @Injectable()
 export class CreditsRepository {
-  /** Inserts orders. Returns the ids of the new ones. */
   async insertOrders(tx: EntityManager, orders: readonly NewOrder[]): Promise<Set<string>> {
     const rows = await ORDERS.insert(tx, orders, 'on conflict (order_id) do nothing returning *');
     return new Set(rows.map((row) => ORDERS.fromRow(row).orderId));
   }
 
-  /** Inserts returns. Returns the ids of the new ones. */
   async insertReturns(tx: EntityManager, returns: readonly NewReturn[]): Promise<Set<string>> {
     const rows = await RETURNS.insert(tx, returns, 'on conflict (return_id) do nothing returning *');
     return new Set(rows.map((row) => RETURNS.fromRow(row).returnId));

@@ -77,7 +77,6 @@ export function itemsOf(
   return items;
 }
 
-/** Compares items by effective time. */
 export function byTime(a: Item, b: Item): number {
   return a.at - b.at || (a.id < b.id ? -1 : 1);
 }

@@ -64,7 +64,6 @@ export class FactsService {
     return items;
   }
 
-  /** All facts of these wallets. */
   async histories(tx: EntityManager, wallets: readonly string[]): Promise<Map<string, History>> {
     const orders = groupBy(await this.repository.ordersOf(tx, wallets), (order: OrderFact) => order.walletId);
     const returns = groupBy(await this.repository.returnsOf(tx, wallets), (back: ReturnFact) => back.walletId);

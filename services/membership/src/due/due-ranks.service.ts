@@ -8,7 +8,6 @@ import { runInTransaction } from '#libs/postgres';
 import type { MembershipConfig } from '../membership.config.js';
 import { StandingsService } from '../standings/standings.service.js';
 
-/** Wallets judged in one transaction. */
 const BATCH = 500;
 
 /**

@@ -18,7 +18,6 @@ export interface TierGrant {
   readonly proof: string | null;
   readonly madeBy: string;
   readonly madeAt: Date;
-  /** Approver of a grant by hand. */
   readonly approvedBy: string;
   readonly revoked: GrantEnd | null;
 }

@@ -75,7 +75,6 @@ export function termsFromStored(stored: StoredTerms): Omit<LadderTerms, 'name' |
   };
 }
 
-/** A ladder as the operator sees it. */
 export function ladderDocument(ladder: Ladder): LadderView {
   const { brands, ranks, ...terms } = storedTerms(ladder);
   return {

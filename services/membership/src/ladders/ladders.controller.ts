@@ -10,7 +10,6 @@ import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, ladderTermsFrom } from './ladders.dto.js';
 import { ProposeLadderService } from './propose-ladder.service.js';
 
-/** The operator's rules of the tiers. */
 @ApiTags('tiers')
 @Controller('v1/operator/tier-ladders')
 export class LaddersController {

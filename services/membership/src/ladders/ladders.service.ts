@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Ladder } from './ladder.js';
 import { LaddersRepository } from './ladders.repository.js';
 
-/** The ladders, for features that decide by them. */
 @Injectable()
 export class LaddersService {
   constructor(private readonly repository: LaddersRepository) {}

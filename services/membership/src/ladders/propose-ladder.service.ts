@@ -117,7 +117,6 @@ export class ProposeLadderService {
     if (faults.length > 0) fail('ladder_invalid', { errors: faults });
   }
 
-  /** All ladders including the proposed one. */
   private place(ladders: readonly Ladder[], { terms, supersedes }: Proposal): Ladder[] {
     let others = [...ladders];
     if (supersedes !== null) {

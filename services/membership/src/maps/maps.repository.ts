@@ -27,12 +27,10 @@ export class MapsRepository {
     await REPORTS.insert(tx, reports);
   }
 
-  /** Reports in their order of arrival. */
   reportsOf(tx: EntityManager, wallets: readonly string[]): Promise<TierReport[]> {
     return REPORTS.query(tx, 'select * from tier_report where wallet_id = any($1::text[]) order by seq', [wallets]);
   }
 
-  /** Wallets that ever had this tier at this brand. */
   async holders(tx: EntityManager, brand: string, brandTier: string): Promise<string[]> {
     const rows: { wallet_id: string }[] = await tx.query(
       'select distinct wallet_id from tier_report where brand = $1 and brand_tier = $2',

@@ -6,7 +6,6 @@ import type { DayRange } from './window.js';
 /** The content of a window, capped by brand. */
 export type Measure = Readonly<Record<ConditionKind, bigint>>;
 
-/** State of a rank's condition. */
 export interface ConditionState {
   readonly kind: ConditionKind;
   readonly needed: bigint;

@@ -16,13 +16,11 @@ export interface Step {
   readonly measure: Measure | null;
 }
 
-/** A wallet's earned rank as of an instant. */
 export interface Earned {
   /** The time of the last fact or rule that was applied. */
   readonly asOf: number;
   readonly rank: number;
   readonly days: Days;
-  /** All changes, oldest first. */
   readonly steps: readonly Step[];
 }
 

@@ -11,7 +11,6 @@ export interface Grant {
   readonly to: number | null;
 }
 
-/** A rank with its terms. */
 export interface RankTerms {
   readonly rank: number;
   readonly tier: string;

@@ -55,7 +55,6 @@ export class StandingsRepository {
     return [...new Set([...late, ...(await take('rules < $1 order by rules', rules, limit - late.length))])];
   }
 
-  /** Counts them, up to a limit. */
   async countDue(tx: EntityManager, now: Date, rules: number, limit: number): Promise<number> {
     const [row]: { wallets: bigint }[] = await tx.query(
       `select (select count(*) from (select from standing where due_at <= $1 limit $3) t)

@@ -94,7 +94,6 @@ export class StandingsService {
     return wallets.length;
   }
 
-  /** Counts the wallets to judge, up to a limit. */
   async countDue(tx: EntityManager, limit: number): Promise<number> {
     const rules = rulesNumber(await this.ladders.all(tx));
     return this.repository.countDue(tx, this.clock.now(), rules, limit);

@@ -5,7 +5,6 @@ import type { TierDecisionView } from './tiers.answers.js';
 
 export const STANDINGS = defineTable('standing', {
   walletId: key(text()),
-  /** Rank of the last step. */
   rank: smallint(),
   /** Every published rank, oldest first. */
   steps: json<readonly RankStep[]>(),
@@ -18,7 +17,6 @@ export const STANDINGS = defineTable('standing', {
   dueAt: orNull(timestamptz()),
 });
 
-/** The stored standing of a wallet. */
 export type StandingRow = RowOf<typeof STANDINGS>;
 
 export const DECISIONS = defineTable('tier_decision', {

@@ -9,7 +9,6 @@ import type {
   TierView,
 } from './tiers.answers.js';
 
-/** Formats an instant for the wire. */
 export function instantText(at: number | null): string | null {
   return at === null ? null : formatInstant(new Date(at));
 }
@@ -33,7 +32,6 @@ function forBrands(states: readonly ConditionState[]): TierConditionsView {
   );
 }
 
-/** The last month that begins before an instant. */
 function monthUntil(at: number, zone: string): string {
   return monthKey(new Date(at - 1), zone);
 }

@@ -43,7 +43,6 @@ const IN_FULL: TierInFullView = {
   ladderVersion: 1,
 };
 
-/** One tier honoured by every brand. */
 @ApiTags('tiers')
 @Controller('v1/members/:memberRef/tier')
 export class TiersController {
@@ -88,7 +87,6 @@ export class TiersController {
   }
 }
 
-/** The rank with all of its reasons. */
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier')
 export class TierInFullController {
@@ -107,7 +105,6 @@ export class TierInFullController {
   }
 }
 
-/** The history of a member's rank. */
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier-history')
 export class TierHistoryController {

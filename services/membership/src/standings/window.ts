@@ -7,10 +7,8 @@ export interface DayRange {
   readonly to: string;
 }
 
-/** The end of a period and the time of its judgement. */
 export interface Review<L extends LadderTerms = LadderTerms> {
   readonly ladder: L;
-  /** First day of the next period. */
   readonly endDay: string;
   /** Milliseconds: the end of the period, and the end of its grace days. */
   readonly end: number;
@@ -38,12 +36,10 @@ export function periodEnd(window: Window, day: string): string {
     : firstDay(monthOf(day) + 1);
 }
 
-/** The window that ends with a period. */
 export function windowEnding(window: Window, endDay: string): DayRange {
   return { from: firstDay(monthOf(endDay) - (window.kind === 'calendar_year' ? 12 : window.months)), to: endDay };
 }
 
-/** The day a number of months earlier. */
 export function monthsBefore(day: string, months: number): string {
   return firstDay(monthOf(day) - months);
 }

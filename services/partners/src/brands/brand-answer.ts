@@ -2,7 +2,6 @@ import { formatInstant } from '#libs/kernel';
 import type { BrandRecord } from './brand-record.js';
 import type { BrandView } from './brands.answers.js';
 
-/** A brand as the operator sees it. */
 export function brandAnswer(record: Omit<BrandRecord, 'contracts'>): BrandView {
   return {
     slug: record.slug,

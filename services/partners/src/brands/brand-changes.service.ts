@@ -20,7 +20,6 @@ import type { Brand } from './brands.tables.js';
 /** How long a caller waits for the pushes. The event reaches the services that a push did not. */
 const PUSH_PATIENCE_MS = 1_500;
 
-/** A POST of the operator. */
 export type OperatorCall = KeyedCall & IdempotentCall;
 
 /** Work of a call on a brand; `changed` receives the brand after the change. */

@@ -48,7 +48,6 @@ export class BrandsRepository {
     return rows.length > 0;
   }
 
-  /** Registers a legal entity. Returns its registered name. */
   async registerEntity(tx: EntityManager, id: string, name: string): Promise<string> {
     await tx.query('insert into legal_entity (id, name) values ($1, $2) on conflict (id) do nothing', [id, name]);
     const rows: { name: string }[] = await tx.query('select name from legal_entity where id = $1', [id]);

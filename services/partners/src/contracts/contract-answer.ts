@@ -3,7 +3,6 @@ import { priceFromMicro } from './contract.js';
 import type { ContractVersion } from './contract.js';
 import type { ContractView } from './contracts.answers.js';
 
-/** A contract version as the operator sees it. */
 export function contractAnswer(contract: ContractVersion): ContractView {
   return {
     id: contract.id,

@@ -57,7 +57,6 @@ export function overlaps(a: Validity, b: Validity): boolean {
   return aEndsAfter && bEndsAfter;
 }
 
-/** Checks new terms against the brand and its earlier versions. */
 export function checkTerms(
   terms: ContractTerms,
   brand: { readonly currency: string },

@@ -54,7 +54,6 @@ export class TestClockController {
     return this.read();
   }
 
-  /** The clock, for services that start. */
   @Get('internal/v1/clock')
   @InternalRoute(...EVERY_SERVICE)
   current(): { now: string | null } {

@@ -32,7 +32,6 @@ export class TestClockService implements OnModuleInit {
     await this.move(at);
   }
 
-  /** Returns to real time. */
   async release(): Promise<void> {
     await this.move(null);
   }

@@ -14,7 +14,6 @@ export function reachOf(orderAt: Date): { from: Date; to: Date } {
   return { from: new Date(orderAt.getTime() - REACH_MS), to: new Date(orderAt.getTime() + CLOCK_SKEW_MS) };
 }
 
-/** A buyer at a seller, and a span of time. */
 export interface BuyerReach {
   readonly walletId: string;
   readonly seller: string;
@@ -22,7 +21,6 @@ export interface BuyerReach {
   readonly to: Date;
 }
 
-/** Spans as columns for a query. */
 export function columnsOf(reaches: readonly BuyerReach[]): [string[], string[], Date[], Date[]] {
   return [
     reaches.map(({ walletId }) => walletId),
@@ -61,7 +59,6 @@ export interface ClaimedTouch {
   readonly link: ClaimedLink;
 }
 
-/** All claims on one order. */
 export interface Claims {
   readonly seller: string;
   readonly at: Date;

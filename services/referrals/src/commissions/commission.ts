@@ -14,7 +14,6 @@ export const COMMISSION_STATES = [
 ] as const;
 export type CommissionState = (typeof COMMISSION_STATES)[number];
 
-/** A line that the commission is computed on. */
 export interface PaidLine {
   readonly lineId: string;
   readonly net: bigint;
@@ -36,7 +35,6 @@ export interface Share {
   readonly told: boolean;
 }
 
-/** Parties that earn through the promoting brand. */
 export const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 
 /** Whether the brand through which a share is earned can read the whole order anyway. If not, it is told sums over several buyers. */

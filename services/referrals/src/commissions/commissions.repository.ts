@@ -47,7 +47,6 @@ export class CommissionsRepository {
     return withShares(tx, rows);
   }
 
-  /** All commissions by id, a page at a time. */
   async pageOfAll(tx: EntityManager, after: string | null, limit: number): Promise<Commission[]> {
     const rows = await COMMISSIONS.query(
       tx,
@@ -73,7 +72,6 @@ export class CommissionsRepository {
     return rows.length;
   }
 
-  /** Counts commissions to release, up to a limit. */
   async countDue(tx: EntityManager, now: Date, limit: number): Promise<number> {
     const [row]: { commissions: bigint }[] = await tx.query(
       `select count(*) as commissions from (select from commission where state = 'held' and hold_until <= $1 limit $2) due`,

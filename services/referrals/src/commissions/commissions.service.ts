@@ -29,7 +29,6 @@ import type { CommissionInFullView, CommissionView, DecisionView } from './commi
 const BATCH = 500;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Filter of a list of commissions. */
 interface CommissionsFilter {
   readonly state?: string | null | undefined;
   /** Only those with a leg recorded on this day. */
@@ -62,7 +61,6 @@ export class CommissionsService {
     }
   }
 
-  /** Counts the commissions to release. */
   countDue(): Promise<number> {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.countDue(tx, this.clock.now(), MOST_COUNTED),

@@ -64,7 +64,6 @@ export const SHARES = defineTable('commission_party', {
   told: boolean(),
 });
 
-/** Rows of commissions with the shares of their parties. */
 export async function withShares(tx: EntityManager, rows: readonly RowOf<typeof COMMISSIONS>[]): Promise<Commission[]> {
   if (rows.length === 0) return [];
   const found = await SHARES.query(tx, 'select * from commission_party where commission_id = any($1::uuid[])', [

@@ -3,7 +3,6 @@ import type { Leg } from '../postings/postings.tables.js';
 import { shownPayee } from '../distributors/owner.js';
 import type { DayTotal } from './days.tables.js';
 
-/** The fields of a leg that its day needs. */
 export type DayLeg = Pick<Leg, 'id' | 'brand' | 'party' | 'payee' | 'amount' | 'currency' | 'postedAt' | 'day'>;
 
 /** Returns the salt that blinds a leg in the totals of a reader. */

@@ -37,7 +37,6 @@ export class DaysService {
     while (await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.sealNext(tx)));
   }
 
-  /** Retries the days that could not be closed. */
   async retry(): Promise<void> {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       for (const day of await this.repository.lockFailed(tx))

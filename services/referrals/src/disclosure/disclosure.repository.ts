@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 
 @Injectable()
 export class DisclosureRepository {
-  /** When the last closed day ended. */
   async closedUntil(tx: EntityManager, zone: string): Promise<Date> {
     const [row]: { until: Date }[] = await tx.query(
       'select (through + 1)::timestamp at time zone $1 as until from closed_days',

@@ -28,7 +28,6 @@ import { ownerOf } from './owner.js';
 import type { Earner, Introduction, OwnerKind } from './owner.js';
 import type { DistributorRowView, DistributorRowsView, DistributorView } from './distributors.answers.js';
 
-/** An owner as named by a brand. */
 export interface NamedOwner {
   readonly kind: OwnerKind;
   readonly ref?: string | null;
@@ -46,7 +45,6 @@ export interface KnownOwner {
 
 type Registration = Pick<KeyedCall, 'brand' | 'caller' | 'key'>;
 
-/** Registers distributors and introductions. */
 @Injectable()
 export class DistributorsService {
   constructor(

@@ -6,7 +6,6 @@ import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { EarningsService } from './earnings.service.js';
 
-/** Receives the ledger's answers to conversions. */
 @Controller()
 export class ConversionAnswersConsumer {
   constructor(private readonly earnings: EarningsService) {}

@@ -63,7 +63,6 @@ export interface ConversionAnswer {
   readonly at: Date;
 }
 
-/** A conversion as shown to its brand. */
 export interface ShownConversion {
   readonly id: string;
   readonly amount: bigint;

@@ -30,7 +30,6 @@ import type { LinkView } from './links.answers.js';
 
 const CODE_BYTES = 8;
 
-/** Tracked links and their codes. */
 @Injectable()
 export class LinksService {
   constructor(
@@ -88,7 +87,6 @@ export class LinksService {
     });
   }
 
-  /** The link's address as a QR code. */
   async qr(brand: string, id: string): Promise<string> {
     const link = await this.require(brand, id);
     return toString(this.addressOf(link), { type: 'svg', errorCorrectionLevel: 'M', margin: 4 });

@@ -9,7 +9,6 @@ import { WaitingService } from '../orders/waiting.service.js';
 import { MembersRepository } from './members.repository.js';
 import type { KnownBinding } from './members.repository.js';
 
-/** Receives bindings from crm. */
 @Controller()
 export class MembersConsumer {
   constructor(

@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, lastContractAt } from '#libs/directory';
 import { MembersRepository } from './members.repository.js';
 
-/** Contributors of members. */
 @Injectable()
 export class MembersService {
   constructor(

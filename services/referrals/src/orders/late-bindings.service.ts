@@ -16,7 +16,6 @@ export class LateBindingsService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** Adds the share of contributors that are known now. */
   async earn(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
     const late = await this.repository.takeUnbound(tx, walletIds);
     if (late.length === 0) return;

@@ -9,7 +9,6 @@ import type { OrderFact, SaleDelivery, SaleReturn } from './order-fact.js';
 import { OrdersRepository } from './orders.repository.js';
 import { WaitingRepository } from './waiting.repository.js';
 
-/** A fact with its event, so that it can wait. */
 export interface ToldFact {
   readonly fact: OrderFact;
   readonly eventId: string;

@@ -12,7 +12,6 @@ export interface SaleLine {
   readonly net: bigint;
 }
 
-/** An order as received from the ledger. */
 export interface Sale {
   readonly kind: 'recorded';
   readonly orderId: string;
@@ -74,7 +73,6 @@ export function factOf(message: Message): OrderFact | null {
   }
 }
 
-/** The same fact from stored bytes. */
 export function factFrom(type: string, body: Uint8Array): OrderFact | null {
   for (const schema of [OrderRecordedSchema, OrderReturnedSchema, OrderDeliveredSchema]) {
     if (schema.typeName === type) return factOf(fromBinary(schema, body));

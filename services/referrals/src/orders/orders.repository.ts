@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Commission } from '../commissions/commission.js';
 import { COMMISSIONS, SHARES, withShares } from '../commissions/commissions.tables.js';
 
-/** Writes of orders, returns and bindings to commissions. */
 @Injectable()
 export class OrdersRepository {
   async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
@@ -23,7 +22,6 @@ export class OrdersRepository {
     );
   }
 
-  /** Finds known orders, by order and by the brand's own id. */
   known(
     tx: EntityManager,
     orders: readonly { orderId: string; brand: string; externalId: string }[],

@@ -37,7 +37,6 @@ export class ErasedPayeesRepository {
     return row?.erased === true;
   }
 
-  /** Owners that payouts leave out. */
   async barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
     const rows: { owner: string }[] = await tx.query(
       'select owner from unnest($1::text[]) owner where payee_barred(owner, $2) order by 1',

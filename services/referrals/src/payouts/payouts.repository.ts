@@ -20,7 +20,6 @@ export interface DrawnShare {
 
 @Injectable()
 export class PayoutsRepository {
-  /** Serializes the drafting of payouts. */
   async lockMaking(tx: EntityManager): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(4005)');
   }

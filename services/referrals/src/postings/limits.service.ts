@@ -147,7 +147,6 @@ export class LimitsService {
   }
 }
 
-/** A person who earns through a brand. */
 function earnerOf({ owner, through }: Share): Earner | null {
   return through !== null && isPerson(owner) ? { brand: through, owner } : null;
 }

@@ -28,13 +28,11 @@ export class PostingsRepository {
     ]);
   }
 
-  /** Commissions of these orders, locked. */
   async lockByOrder(tx: EntityManager, orderIds: readonly string[]): Promise<Commission[]> {
     const select = 'select * from commission where order_id = any($1) order by order_id for update';
     return withShares(tx, await COMMISSIONS.query(tx, select, [orderIds]));
   }
 
-  /** Stores the results of the first posting. */
   async posted(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     const decided = COMMISSIONS.given(commissions, ['id', 'used', 'cap', 'state', 'reason']);
     await tx.query(

@@ -1,6 +1,5 @@
 import type { NewProgramme, Programme } from './programmes.tables.js';
 
-/** Terms that the operator proposes for a new version. */
 export type ProgrammeTerms = Omit<NewProgramme, 'createdBy' | 'createdAt'>;
 
 /** The programme before the first version. */
@@ -18,7 +17,6 @@ const NONE: Programme = {
   createdAt: new Date(0),
 };
 
-/** The version in force at an instant. */
 export function programmeAt(versions: readonly Programme[], at: Date): Programme {
   return versions.reduce(
     (found, version) => (version.validFrom <= at && version.validFrom >= found.validFrom ? version : found),

@@ -9,7 +9,6 @@ export class ProgrammesRepository {
     return tx.find(PROGRAMMES, { order: { validFrom: 'asc' } });
   }
 
-  /** The version from exactly that instant. */
   from(tx: EntityManager, validFrom: Date): Promise<Programme> {
     return tx.findOneByOrFail(PROGRAMMES, { validFrom });
   }

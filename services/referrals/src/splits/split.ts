@@ -37,9 +37,7 @@ export interface Bases {
 
 /** Caps that cut a split after it was computed; the cut returns to the payer. */
 export interface Caps {
-  /** The most for the whole commission. */
   readonly total: bigint | null;
-  /** The most for one party. */
   readonly byParty: ReadonlyMap<Party, bigint>;
 }
 

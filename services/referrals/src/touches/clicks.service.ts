@@ -3,7 +3,6 @@ import { Injectable } from '@nestjs/common';
 import { parse, stringify } from 'uuid';
 import { ReaderKey } from '#libs/postgres';
 
-/** A click: the link that was followed, and when. */
 export interface Click {
   readonly linkId: string;
   readonly at: Date;

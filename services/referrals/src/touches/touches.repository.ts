@@ -16,7 +16,6 @@ export class TouchesRepository {
     await TOUCHES.insert(tx, [touch]);
   }
 
-  /** Counts one click of a link on a day. */
   async count(tx: EntityManager, link: { id: string; brand: string }, day: string): Promise<void> {
     await tx.query(
       `insert into link_clicks as c (link_id, day, brand, clicks) values ($1, $2::date, $3, 1)

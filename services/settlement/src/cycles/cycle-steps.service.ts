@@ -33,7 +33,6 @@ const FREEZE_PATIENCE_MS = 12_000;
 /** Most steps at once. A step holds up to three connections, and others need connections, too. */
 const MOST_AT_ONCE = 2;
 
-/** The operator's steps of a cycle, and its results. */
 @Injectable()
 export class CycleStepsService {
   private readonly turn = pLimit(MOST_AT_ONCE);
@@ -170,12 +169,10 @@ export class CycleStepsService {
   }
 }
 
-/** Progress of a freeze, for the operator. */
 function freezeDocument({ stage, through, lineCount, startedAt }: Freeze) {
   return { stage, through, lines: pointsToJson(lineCount), startedAt: formatInstant(startedAt) };
 }
 
-/** A cycle as every reader sees it. */
 export function cycleDocument(cycle: Cycle): CycleView {
   return {
     id: cycle.id,

@@ -42,7 +42,6 @@ export interface CycleSeal {
 /** Limit of the difference between two services' clocks, ms. */
 export const SKEW_MS = 60_000;
 
-/** The id of a month's cycle in a currency. */
 export function cycleId(month: string, currency: string, allianceCurrency: string): string {
   return currency === allianceCurrency ? month : `${month}-${currency}`;
 }
@@ -129,7 +128,6 @@ export function misfiled(
   return targetMonth(firstPostedAt, zone, (m) => all.find((one) => one.month === m)) < cycle.month;
 }
 
-/** A step of a cycle on record. */
 export interface RecordedStep {
   readonly step: CycleStep;
   readonly at: Date;

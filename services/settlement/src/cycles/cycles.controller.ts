@@ -20,7 +20,6 @@ const EXAMPLE: CyclesView = {
   ],
 };
 
-/** Lists clearing cycles. */
 @Controller('v1/cycles')
 @ApiTags('settlement')
 export class CyclesController {

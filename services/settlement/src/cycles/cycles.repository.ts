@@ -28,7 +28,6 @@ export class CyclesRepository {
       : { lineCount, linesRoot, resultsRoot };
   }
 
-  /** Locks a cycle exclusively. */
   lock(tx: EntityManager, id: string): Promise<Cycle | null> {
     return tx.findOne(CYCLES, { where: { id }, lock: { mode: 'pessimistic_write' } });
   }
@@ -91,7 +90,6 @@ export class CyclesRepository {
     return rows[0]?.last ?? null;
   }
 
-  /** The steps of a cycle, in their order. */
   steps(tx: EntityManager, cycle: string): Promise<RecordedStep[]> {
     return tx.query(
       `select step, at, caller from cycle_step where cycle = $1 order by array_position(array['cut-off', 'freeze', 'confirm', 'close'], step)`,

@@ -20,7 +20,6 @@ export interface Dated {
   readonly currency: string;
 }
 
-/** The cycle and day that a line is filed under. */
 export interface Place {
   readonly cycle: string;
   readonly day: string;
@@ -109,7 +108,6 @@ export class CyclesService {
     return { cycle: id, day: dayAfter(closedThrough) };
   }
 
-  /** The seal of a frozen cycle; null before the freeze. */
   seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
     return this.cycles.seal(tx, id);
   }
@@ -197,7 +195,6 @@ export class CyclesService {
     return this.audit.noted(tx, pathOf(id, 'seal'), sealDocument(seal));
   }
 
-  /** Progress of a freeze that has begun; null if none has. */
   freezeOf(tx: EntityManager, id: string): Promise<Freeze | null> {
     return this.freezes.find(tx, id);
   }

@@ -68,7 +68,6 @@ export class FreezeService {
     return false;
   }
 
-  /** Runs one step. Returns whether the freeze is done. */
   async step(cycle: string): Promise<boolean> {
     // outside the step, because it calls other services: again, now that no line can arrive and all digests are taken, and at the end,
     // because only what was proven at one moment is sealed and published

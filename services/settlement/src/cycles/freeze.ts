@@ -2,7 +2,6 @@
 export const FREEZE_STAGES = ['days', 'sums', 'statements', 'done'] as const;
 export type FreezeStage = (typeof FREEZE_STAGES)[number];
 
-/** Progress of a freeze. */
 export interface Freeze {
   readonly cycle: string;
   readonly stage: FreezeStage;

@@ -18,7 +18,6 @@ export class FreezesRepository {
     return tx.findOneBy(FREEZES, { cycle });
   }
 
-  /** Cycles that are being frozen. */
   async unfinished(tx: EntityManager): Promise<string[]> {
     const rows: { cycle: string }[] = await tx.query(`select cycle from cycle_freeze where stage <> 'done' order by 1`);
     return rows.map(({ cycle }) => cycle);

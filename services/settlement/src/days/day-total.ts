@@ -41,7 +41,6 @@ export function leafOf(line: FiledLine, salt: string) {
   };
 }
 
-/** The key of one of a reader's totals, in words. */
 export function totalKey({ day, type, payer, redeemer, asset, priceMicro }: Omit<DayTotal, 'reader' | Sum>): string {
   return [day, type, payer, redeemer ?? '-', asset ?? '-', priceMicro].join(' ');
 }

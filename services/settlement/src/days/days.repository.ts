@@ -52,7 +52,6 @@ export class DaysRepository {
     );
   }
 
-  /** Marks a day as sealed. Returns false if it was sealed before. */
   async seal(tx: EntityManager, cycle: string, day: string, legs: bigint): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       'insert into day_seal (cycle, day, legs) values ($1, $2, $3) on conflict do nothing returning day',

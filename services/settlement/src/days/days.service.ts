@@ -22,7 +22,6 @@ import type { DayLines, DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
 import { NO_LINES, withDay } from './lines-root.js';
 
-/** Result of reading the lines of a day. */
 export interface DayRead extends DayLines {
   readonly totals: readonly DayTotal[];
   /** Ids of lines that no longer match their digest. */
@@ -71,7 +70,6 @@ export class DaysService {
     }
   }
 
-  /** The first day after another that has lines, or had when it was closed; null if there is none. */
   after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
     return this.days.after(tx, cycle, day);
   }
@@ -81,7 +79,6 @@ export class DaysService {
     return (await this.days.sealed(tx, cycle)).map(({ day }) => day);
   }
 
-  /** Reads all lines of a day. */
   async read(tx: EntityManager, cycle: string, day: string): Promise<DayRead> {
     const totals = new DayTotals((of, id) => this.ids.salt(of, id));
     const digests = createHash('sha256');
@@ -166,7 +163,6 @@ export class DaysService {
     return [...kept, ...open.end()];
   }
 
-  /** A party's totals of a cycle's closed days. */
   closedOf(tx: EntityManager, cycle: string, reader: Party): Promise<DayTotal[]> {
     return this.days.totals(tx, cycle, reader);
   }

@@ -6,7 +6,6 @@ import { DaysService } from './days.service.js';
 
 const PAUSE_MS = 60_000;
 
-/** Closes days as they end. */
 @Injectable()
 export class DueDaysService {
   readonly job: Job;

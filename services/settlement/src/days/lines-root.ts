@@ -1,6 +1,5 @@
 import { namedHash } from '#libs/kernel';
 
-/** The root of a cycle without lines. */
 export const NO_LINES = namedHash('');
 
 /** `sha256:…` over the digests of a day's lines and the root of the previous days, so it can be computed day by day. */

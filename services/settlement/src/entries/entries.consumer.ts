@@ -7,7 +7,6 @@ import { EntriesService } from './entries.service.js';
 import { postingFact } from './posting-event.js';
 import type { PostingFact } from './posting-fact.js';
 
-/** Receives the ledger's postings in batches. */
 @Controller()
 export class EntriesConsumer {
   constructor(private readonly entries: EntriesService) {}

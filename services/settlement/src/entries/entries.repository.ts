@@ -45,7 +45,6 @@ export class EntriesRepository {
     );
   }
 
-  /** Finds which of these lines exist. */
   async existing(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
     const rows: { id: string }[] = await tx.query('select id from line where id = any($1::uuid[])', [ids]);
     return new Set(rows.map((row) => row.id));

@@ -2,7 +2,6 @@ import { uuidFromText } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
 import type { Funder } from './posting-fact.js';
 
-/** Line types, as on the wire. */
 export const LINE_TYPES = [
   'accrual',
   'accrual_reversal',
@@ -70,7 +69,6 @@ export interface Line {
   readonly stamps: LineStamps | null;
 }
 
-/** A line in its cycle. */
 export interface FiledLine extends Line {
   readonly cycle: string;
   /** Day of recording in the alliance's zone: the day of posting, or the first later day that was not closed. */
@@ -101,7 +99,6 @@ export function isFee(type: LineType): boolean {
   return type === 'fee' || type === 'fee_reversal';
 }
 
-/** Whether a line is a redemption or its give-back. */
 export function isRedemption(type: LineType): boolean {
   return type === 'redemption' || type === 'redemption_reversal';
 }

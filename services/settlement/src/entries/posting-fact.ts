@@ -1,6 +1,5 @@
 import type { Party } from '../parties/party.js';
 
-/** A funder of points and its share. */
 export interface Funder {
   readonly party: Party;
   readonly shareBp: number;

@@ -5,7 +5,6 @@ import { lineId } from './line.js';
 import type { Line, LineStamps, LineTerms, LineType } from './line.js';
 import type { Movement, PostingFact, RedeemerTerms } from './posting-fact.js';
 
-/** Finds an earlier line by its id. */
 export type EarlierLines = (id: string) => LineTerms | undefined;
 
 type OfPosting = 'postingId' | 'walletId' | 'actor' | 'actorMemberRef' | 'occurredAt' | 'postedAt' | 'reference';

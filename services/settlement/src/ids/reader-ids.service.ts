@@ -21,7 +21,6 @@ export class ReaderIdsService {
     return asWritten && line.reader === readerOf(line) && line.ownId === this.ofLine(line, line.reader);
   }
 
-  /** The UUID of a thing for a party. */
   of(reader: Party, thing: string): string {
     return uuidFromDigest(this.key.of(`id|${reader}|${thing}`));
   }

@@ -98,7 +98,6 @@ export class LinesService {
     }
   }
 
-  /** Sums over the lines that a party reads in full. */
   async ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
     const sum = (of: string, where = 'true'): string => `coalesce(sum(${of}) filter (where ${where}), 0)::text`;
     const [row]: OwnSums[] = await tx.query(

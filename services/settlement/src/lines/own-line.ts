@@ -27,7 +27,6 @@ export interface OwnLine extends Pick<
   readonly reference: string | null;
 }
 
-/** A stored line. */
 export interface StoredLine {
   readonly line: FiledLine;
   /** SHA-256 over all that it says now. */

@@ -42,7 +42,6 @@ export class NettingService {
     await this.repository.freeze(tx, cycle, groups, matrix);
   }
 
-  /** The frozen groups that a party pays or is paid. */
   frozenOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
     return this.repository.frozenGroups(tx, cycle, party);
   }

@@ -8,7 +8,6 @@ import type { Party } from '../parties/party.js';
 /** An opened leg of a total: the content of its leaf, and the steps to the root that was published before. */
 export type OpenedLeg = ReturnType<typeof leafOf> & { readonly proof: readonly MerkleStep[] };
 
-/** The decision on an opening. */
 export interface Decision {
   readonly verdict: 'opened' | 'refused';
   readonly by: string;
@@ -23,7 +22,6 @@ export interface Opening {
   readonly cycle: string;
   readonly day: string;
   readonly asker: Party;
-  /** The asker's id of the total. */
   readonly totalId: string;
   /** From 1, in order of the leaves' hashes, which reveals nothing of their times. */
   readonly leg: number;
@@ -32,7 +30,6 @@ export interface Opening {
   readonly counterparty: Party | null;
   /** The counterparty's id of the line; null if it reads no line of its own. */
   readonly counterpartyLineId: string | null;
-  /** The counterparty's id of the opening. */
   readonly counterpartyOpeningId: string;
   readonly reason: string;
   readonly askedBy: string;

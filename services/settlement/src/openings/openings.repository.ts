@@ -56,7 +56,6 @@ export class OpeningsRepository {
     return row === undefined ? null : openingOf(row);
   }
 
-  /** Locks an opening for a decision. */
   async lock(tx: EntityManager, id: string): Promise<void> {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('opening ' || $1, 0))`, [id]);
   }

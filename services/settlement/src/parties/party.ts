@@ -4,7 +4,6 @@
  */
 export type Party = string;
 
-/** The operator of the alliance. */
 export const OPERATOR: Party = 'operator';
 
 /** The members of the alliance as one party: their earnings from brands and their conversions to points. */
@@ -15,7 +14,6 @@ export const ROUNDING: Party = 'rounding';
 
 const BRAND = 'brand:';
 
-/** The party of a brand, by its slug. */
 export function brandParty(slug: string): Party {
   return `${BRAND}${slug}`;
 }

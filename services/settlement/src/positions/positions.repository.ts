@@ -32,7 +32,6 @@ export class PositionsRepository {
     );
   }
 
-  /** Ids of disputed lines. */
   async disputed(tx: EntityManager, cycle: string): Promise<string[]> {
     const rows = await tx.query<{ line_id: string }[]>(
       'select line_id from disputed_line where cycle = $1 order by line_id',

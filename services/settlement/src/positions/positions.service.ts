@@ -34,12 +34,10 @@ export class PositionsService {
     return inOrder(positions);
   }
 
-  /** The confirmed positions. */
   async ofCycle(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     return inOrder(await this.repository.ofCycle(tx, cycle));
   }
 
-  /** Ids of disputed lines. */
   disputed(tx: EntityManager, cycle: string): Promise<string[]> {
     return this.repository.disputed(tx, cycle);
   }

@@ -97,7 +97,6 @@ export class SourcesRepository {
     return rows[0]?.few === true;
   }
 
-  /** Lines of points spent and given back. */
   spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
     return PRICED.query(
       tx,
@@ -130,7 +129,6 @@ export class SourcesRepository {
     );
   }
 
-  /** Whether an event of these consumers waits for the operator. */
   async waits(tx: EntityManager, consumers: readonly string[]): Promise<boolean> {
     const rows: { waits: boolean }[] = await tx.query(
       `select exists (select from parked_record where consumer_group = any($1) and kind <> 'set_aside') as waits`,

@@ -88,7 +88,6 @@ export function issuedFigures(issued: readonly IssuedPoints[], currency: string)
     }));
 }
 
-/** The points that each funder pays for. */
 function sharesOf({ points, each }: SpentPoints, shareBp: readonly bigint[]): bigint[] {
   if (each === null) return [BigInt(points)];
   const one = BigInt(each.points);

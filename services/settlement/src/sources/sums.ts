@@ -16,7 +16,6 @@ export interface Differing extends Fault {
   readonly off: string;
 }
 
-/** Sums of figures by their ids. */
 export class Sums {
   private readonly sums = new Map<string, Figure>();
 

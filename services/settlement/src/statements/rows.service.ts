@@ -38,7 +38,6 @@ export class RowsService {
     private readonly days: DaysService,
   ) {}
 
-  /** The first rows after a position, up to a limit. */
   async page(tx: EntityManager, cycle: Cycle, reader: Party, after: RowPosition | null, limit: number): Promise<Row[]> {
     const own = await this.lines.own(tx, cycle.id, reader, ownPosition(after), limit);
     const totals = rowsOfTotals(await this.days.ofReader(tx, cycle, reader), cycle.id, cycle.currency, this.idOf);
@@ -59,7 +58,6 @@ export class RowsService {
       .map(({ row }) => row);
   }
 
-  /** Totals of the rows so far. */
   async totals(tx: EntityManager, cycle: Cycle, reader: Party): Promise<StatementTotals> {
     const own = await this.lines.ownSums(tx, cycle.id, reader);
     const start: StatementTotals = {

@@ -9,10 +9,8 @@ import type { StatementRow } from './statement-row.js';
 import { EMPTY_TOTALS, StatementFile, trailerDocument, withRow } from './statement.js';
 import type { Counterparty, FrozenStatement, StatementHeader, StatementTotals } from './statement.js';
 
-/** Returns the reader's id of a thing. */
 export type IdOf = (reader: Party, thing: string) => string;
 
-/** The reader's id of a total. */
 export function totalId(
   { reader, day, type, payer, redeemer, asset, priceMicro }: DayTotal,
   cycle: string,
@@ -52,7 +50,6 @@ export class StatementDraft {
     this.file = new StatementFile(header);
   }
 
-  /** A line as its reader reads it. */
   addOwn(line: OwnLine): void {
     this.flush();
     this.pending = line;

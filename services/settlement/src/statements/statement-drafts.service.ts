@@ -12,7 +12,6 @@ import { partyName } from '../parties/party.js';
 import { StatementDraft } from './statement-draft.js';
 import type { StatementHeader } from './statement.js';
 
-/** Results of one pass over the lines of a cycle. */
 export interface CycleDraft {
   /** Statements computed from the lines, by brand; the caller adds their nets. */
   readonly statements: ReadonlyMap<string, StatementDraft>;

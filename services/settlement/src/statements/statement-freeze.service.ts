@@ -65,12 +65,10 @@ export class StatementFreezeService {
     await this.statements.insert(tx, [draft.finish(position, counterpartiesOf(party, groups))]);
   }
 
-  /** All statements of a cycle in all versions. */
   ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
     return this.statements.ofCycle(tx, cycle);
   }
 
-  /** Brands with a statement of a frozen cycle. */
   told(tx: EntityManager, cycle: string): Promise<string[]> {
     return this.statements.told(tx, cycle);
   }

@@ -32,7 +32,6 @@ export interface LineDocument {
   readonly root?: string;
 }
 
-/** A row of a reader's statement and its amounts. */
 export interface StatementRow {
   readonly document: LineDocument;
   readonly points: bigint;

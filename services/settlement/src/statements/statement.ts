@@ -27,7 +27,6 @@ export interface StatementHeader {
   readonly previousHash: string | null;
 }
 
-/** A statement as issued. */
 export interface FrozenStatement {
   readonly header: StatementHeader;
   readonly totals: StatementTotals;
@@ -49,7 +48,6 @@ export const EMPTY_TOTALS: StatementTotals = {
   feesMicro: 0n,
 };
 
-/** Totals with one more row. */
 export function withRow(
   totals: StatementTotals,
   { points, amountMicro, pays, receives, fee }: StatementRow,
@@ -112,7 +110,6 @@ const LINE_FIELDS = [
   'type',
 ] satisfies (keyof LineDocument)[];
 
-/** Fields of a statement besides its lines. */
 export function totalsDocument(totals: StatementTotals, net: bigint) {
   return {
     lines: {
@@ -127,7 +124,6 @@ export function totalsDocument(totals: StatementTotals, net: bigint) {
   };
 }
 
-/** The last row of the file. */
 export function trailerDocument(totals: StatementTotals, net: bigint, counterparties: readonly Counterparty[]) {
   return { ...totalsDocument(totals, net), counterparties };
 }

@@ -13,7 +13,6 @@ const IN_CHAIN = `b.cycle = any (array(${FROZEN_ON_RECORD}))`;
 /** The issued statements of brands, each with a version. */
 @Injectable()
 export class StatementsRepository {
-  /** The newest version of a brand's statement. */
   async find(tx: EntityManager, cycle: string, brand: string): Promise<FrozenStatement | null> {
     const [newest] = await STATEMENTS.query(
       tx,
@@ -34,13 +33,11 @@ export class StatementsRepository {
     return rows.map((row) => ({ ...statementOf(STATEMENTS.fromRow(row)), hashBefore: row.hash_before }));
   }
 
-  /** Brands that have a statement of a cycle. */
   async told(tx: EntityManager, cycle: string): Promise<string[]> {
     const rows = await tx.query<{ party: Party }[]>('select distinct party from statement where cycle = $1', [cycle]);
     return rows.map(({ party }) => partyName(party)).sort();
   }
 
-  /** Hash of a brand's newest statement before that of a cycle; null if there is none. */
   async newestHash(tx: EntityManager, cycle: string, brand: string): Promise<string | null> {
     const rows = await tx.query<{ hash: string }[]>(
       `select hash from statement b where party = $1 and cycle <> $2 and ${IN_CHAIN} order by seq desc limit 1`,

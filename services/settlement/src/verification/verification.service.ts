@@ -345,7 +345,6 @@ function changedLine(id: string): Fault {
   return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
 }
 
-/** Stored groups and matrix that are not these. */
 function resultFaults(
   results: Pick<Results, 'groups' | 'matrix'>,
   derived: Awaited<ReturnType<NettingService['fromLines']>>,
@@ -366,7 +365,6 @@ function resultFaults(
   ];
 }
 
-/** Lines by day, and the totals. */
 interface Days {
   readonly days: ReadonlyMap<string, DayLines>;
   readonly totals: readonly DayTotal[];
