@@ -51,6 +51,7 @@ export type { RouteInfo } from './routes.js';
 export { STOP_IDLE_MS, run } from './run.js';
 export { defineService } from './service.js';
 export type { AnyServiceDefinition, ServiceDefinition } from './service.js';
+export { NearServer } from './near-server.js';
 export { migrateService, startService } from './start.js';
 export type { RunningService } from './start.js';
 export { ValidationPipe } from './validation.pipe.js';

@@ -21,6 +21,7 @@ import { installCursors } from './cursors.js';
 import { HttpModule } from './http.module.js';
 import { TRANSPORT_KEYS } from './idempotency.js';
 import { BODY_LIMIT, installJsonBody } from './json-body.js';
+import { NearServer } from './near-server.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
@@ -167,16 +168,18 @@ export async function startService(
     const ops = config.opsPort === null ? null : await openOps(config.host, config.opsPort, definition.name, probe);
     // events too must wait for the clock; if consumers cannot start, the process ends, as above
     if (!known) void clock.run().then((told) => (told ? messaging?.consume() : undefined));
+    const url = urlOf(app, config.host);
+    const near = NearServer.offer(url, app.getHttpServer());
     return {
       name: definition.name,
-      url: urlOf(app, config.host),
+      url,
       opsUrl: ops?.url ?? null,
       app,
       close: async (idleMs = 0) => {
         probe.add({ name: 'stays', needed: true, ready: () => Promise.resolve(false) });
         clock.stop();
         // running calls need all resources that the application closes
-        await stopServing(app.getHttpServer(), idleMs);
+        await Promise.all([near.withdraw(), stopServing(app.getHttpServer(), idleMs)]);
         await app.close();
         await ops?.close();
       },

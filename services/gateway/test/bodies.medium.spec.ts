@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -212,6 +213,21 @@ it('a call sent while a large answer waits to be read affects neither', async ()
   socket.destroy();
   expect(text().match(/HTTP\/1.1 200 /g)).toHaveLength(2);
   expect(text().length).toBeGreaterThan(HUGE.length);
+});
+
+it('a connection that pipelines is read no further, and not free for another attempt until two seconds later', async () => {
+  behind.seen.length = 0;
+  const { hostname, port } = new URL(behind.gateway.url);
+  const socket = connect(Number(port), hostname).on('error', () => undefined);
+  const closed = once(socket, 'close');
+  const began = performance.now();
+  socket.resume().write(call('GET /v1/cycles', token).repeat(100));
+  await sleep(300);
+  socket.write(call('GET /v1/cycles', token).repeat(100));
+  await closed;
+  expect(performance.now() - began).toBeGreaterThan(1_800);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(behind.seen.length).toBeLessThanOrEqual(4);
 });
 
 /**

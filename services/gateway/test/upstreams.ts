@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startService } from '#libs/http';
+import { NearServer, startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
@@ -27,6 +27,8 @@ export interface Behind {
   seen: Seen[];
   /** Answers other than the default (200 with the service name), by URL or by path alone. */
   behaviours: Map<string, Behaviour>;
+  /** How many connections a service has accepted. */
+  connections(name: Name): number;
   stop(name: Name): Promise<void>;
   close(): Promise<void>;
 }
@@ -38,11 +40,16 @@ export function json(response: ServerResponse, body: unknown, status = 200): voi
     .end(text);
 }
 
-/** The real gateway in front of stand-ins that record the calls they receive. */
-export async function gatewayBefore(over: Record<string, string> = {}): Promise<Behind> {
+/**
+ * The real gateway in front of stand-ins that record the calls they receive.
+ * @param near whether it calls them as services of its own thread, without connections
+ */
+export async function gatewayBefore(over: Record<string, string> = {}, near = false): Promise<Behind> {
   const seen: Seen[] = [];
   const behaviours = new Map<string, Behaviour>();
   const servers = new Map<Name, Server>();
+  const offered = new Map<Name, NearServer>();
+  const accepted = new Map<Name, number>();
   const env: Record<string, string> = {};
   for (const service of NAMES) {
     const server = createServer((request, response) => {
@@ -62,25 +69,31 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
         else json(response, { service });
       });
     });
+    server.on('connection', () => accepted.set(service, (accepted.get(service) ?? 0) + 1));
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    env[`${service.toUpperCase()}_URL`] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    env[`${service.toUpperCase()}_URL`] = url;
+    if (near) offered.set(service, NearServer.offer(url, server));
     servers.set(service, server);
   }
   for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] ??= env['PARTNERS_URL'] ?? '';
   const tokens = await testTokens();
   const running = await startService(gateway, { ...tokens.env('gateway'), ...env, LOG_LEVEL: 'silent', ...over });
-  const stop = (name: Name): Promise<void> =>
-    new Promise((closed) => {
+  const stop = async (name: Name): Promise<void> => {
+    await offered.get(name)?.withdraw();
+    await new Promise<void>((closed) => {
       const server = servers.get(name);
       server?.closeAllConnections();
       if (server?.listening === true) server.close(() => closed());
       else closed();
     });
+  };
   return {
     gateway: running,
     tokens,
     seen,
     behaviours,
+    connections: (name) => accepted.get(name) ?? 0,
     stop,
     close: async () => {
       await running.close();

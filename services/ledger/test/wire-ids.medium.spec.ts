@@ -126,6 +126,13 @@ describe('ids of things in a wallet', () => {
     expect(equal).toBeGreaterThan(20);
     expect(second.in('od', 'od_nonsense')).toBeNull();
     expect(second.in('au', seen[0]?.aurora[0] ?? '')).toBeNull();
+    // what is no UUID is refused whole, and spoils no other id
+    for (const text of ['', '0198', `${uuids[0]}0`, 'x'.repeat(32)]) {
+      expect(() => key.masked(text)).toThrow('is not a UUID');
+      expect(() => key.unmasked(text)).toThrow('is not a UUID');
+    }
+    expect(second.out('od', uuids[0] ?? '')).toBe(wire[0]);
+    expect(second.in('od', wire[0] ?? '')).toBe(uuids[0]);
   });
 
   it('are so in every table', async () => {

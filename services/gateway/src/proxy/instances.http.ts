@@ -1,6 +1,9 @@
 import { request } from 'undici';
 import type { Dispatcher, Pool } from 'undici';
+import { NearServer } from '#libs/http';
 import { monotonicMs } from '#libs/kernel';
+import { callNear } from './near-call.http.js';
+import type { CallOptions } from './near-call.http.js';
 import { SlowReaders } from './slow-readers.js';
 import { Turns } from './turns.js';
 
@@ -22,7 +25,7 @@ export interface InstanceCall extends Dispatcher.DispatchHandler {
   onSilence(): boolean;
 }
 
-/** One instance of a service, with its keep-alive connections and the calls in flight at it. */
+/** One instance of a service, with its keep-alive connections and the calls in flight at it. One in this thread is called without them. */
 export class Instance {
   /** Real time until which the instance is avoided. */
   shunnedUntil = 0;
@@ -32,25 +35,31 @@ export class Instance {
   private probing = false;
   private readonly attempts = new Set<{ onSilence(): void }>();
 
-  /** @param origin base URL of the instance */
+  /**
+   * @param origin base URL of the instance
+   * @param silenceMs longest pause in mid-answer
+   */
   constructor(
     private readonly origin: string,
     private readonly pool: Pool,
     private readonly probes: Dispatcher,
+    private readonly silenceMs: number,
   ) {}
 
   get inFlight(): number {
     return this.attempts.size;
   }
 
-  send(options: Dispatcher.DispatchOptions, call: InstanceCall): void {
+  send(options: CallOptions, call: InstanceCall): void {
     const attempt = new Attempt(
       call,
       () => this.heard(),
       () => this.attempts.delete(attempt),
     );
     this.begin(attempt);
-    this.pool.dispatch(options, attempt);
+    const near = NearServer.at(this.origin);
+    if (near === undefined) this.pool.dispatch(options, attempt);
+    else callNear(near, this.origin, options, attempt, this.silenceMs);
   }
 
   /**

@@ -24,7 +24,7 @@ export class UpstreamPoolsHttp {
         keepAliveTimeout: KEPT_IDLE_MS,
         keepAliveMaxTimeout: KEPT_IDLE_MS,
       });
-      return new Instance(origin, pool, this.probes);
+      return new Instance(origin, pool, this.probes, silenceMs);
     };
     this.services = new Map(UPSTREAMS.map((name) => [name, new Instances(urls[name].map(open), connections)]));
   }
