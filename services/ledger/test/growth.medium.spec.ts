@@ -7,11 +7,12 @@ import { requestHash, uuidv7 } from '#libs/kernel';
 import { IN_ORDER } from '#libs/messaging';
 import { createClient } from '#libs/postgres';
 
+import { SpentRepository } from '../src/invariants/spent.repository.js';
 import { OrderEventsSource } from '../src/orders/order-events.source.js';
 import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
 import { WalletRepository } from '../src/wallet/wallet.repository.js';
-import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
+import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture, START } from './ledger-fixture.js';
 
 /** Pages that a transaction has requested, from memory or disk: the cost of growth, without timing noise. */
 const PAGES = `select sum(pg_stat_get_xact_blocks_fetched(oid))::integer as pages from pg_class
@@ -162,6 +163,42 @@ describe('the ledger as its tables grow', () => {
       expect(many).toBeLessThan(few + 2 * HIGHER);
     } finally {
       await relay.end();
+    }
+  });
+
+  it('tells what was given back at its own cost, however long the wallets’ history', async () => {
+    const mine = uuidv7();
+    await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(100)]));
+    const hold = anAuthorization(mine, 'crest', 25);
+    await ledger.postings.authorize(hold);
+    for (let n = 0; n < 25; n += 1) await ledger.postings.capture(aCapture(hold, 1, n === 24, day(3)));
+    for (let n = 0; n < 10; n += 1) await ledger.postings.returnRedemption(aGiveBack(hold, 1, day(3)));
+    const versions = `(select max(wallet_version) from posting where wallet_id = '${mine}')`;
+    const grow = (from: number, to: number): Promise<unknown> =>
+      lane.query(`begin; set local session_replication_role = replica;
+        insert into posting select q.* from generate_series(${from}, ${to}) n, posting p, lateral jsonb_populate_record(p,
+          jsonb_build_object('id', gen_random_uuid(), 'wallet_version', ${versions} + n, 'seq', n, 'xid', '1')) q
+          where p.wallet_id = '${mine}' and p.wallet_version = 1;
+        commit`);
+    const client = createClient(ledger.db.databaseUrl, 'reader');
+    await client.connect();
+    try {
+      await client.query(`select set_config('hezong.brand', '*', false)`);
+      const reader = { query: async (sql: string, values: unknown[]) => (await client.query(sql, values)).rows };
+      const which = { from: day(3).toISOString(), to: day(4).toISOString(), postings: null };
+      const ask = (): Promise<number> =>
+        cost(client, async () => {
+          const spent = await new SpentRepository().spent(reader as unknown as EntityManager, which);
+          expect(spent.map(({ points }) => points)).toEqual(['15']);
+        });
+      await ledger.owner.query('vacuum (analyze) posting, allocation, lot, hold');
+      const few = await ask();
+      await grow(1, 20_000);
+      await ledger.owner.query('vacuum (analyze) posting, allocation, lot, hold');
+      // the index of times leads to ranges of 128 pages
+      expect(await ask()).toBeLessThan(few + 2 * HIGHER);
+    } finally {
+      await client.end();
     }
   });
 

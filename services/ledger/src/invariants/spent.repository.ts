@@ -46,20 +46,29 @@ export interface Which {
 }
 
 const COLUMNS =
-  'p.cell, p.wallet_id, p.wallet_version, p.id, p.kind, p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro, p.lot_id';
+  'p.cell, p.wallet_id, p.wallet_version, p.id, p.kind, p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro, p.lot_id, p.hold_id';
 const DURING = `($1::timestamptz is null or p.posted_at >= $1) and ($2::timestamptz is null or p.posted_at < $2)`;
 const SPENDING = `'capture', 'redemption_return'`;
 const ISSUING = `'accrual', 'accrual_pending', 'accrual_reversal', 'expiry'`;
 
 const all = (kinds: string): string => `select ${COLUMNS} from posting p where p.kind in (${kinds}) and ${DURING}`;
 const named = (kinds: string): string => `
-  select ${COLUMNS} from (select distinct * from unnest($3::uuid[], $4::uuid[])) n(wallet_id, id)
-    join posting p on p.cell = ledger_cell(n.wallet_id) and p.wallet_id = n.wallet_id and p.id = n.id
+  select ${COLUMNS} from (select wallet_id, array_agg(distinct id) as ids from unnest($3::uuid[], $4::uuid[]) u(wallet_id, id) group by 1) n
+    join posting p on p.cell = ledger_cell(n.wallet_id) and p.wallet_id = n.wallet_id and p.id = any(n.ids)
    where p.kind in (${kinds}) and ${DURING}`;
 
-/** A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. */
+/**
+ * A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. The captures of each hold
+ * are read once: looked for one by one, each give-back would read its wallet's whole life, or all captures of its hold.
+ */
 const spent = (postings: string): string => `
-  with p as materialized (${postings}), moved as (
+  with p as materialized (${postings}), original as materialized (
+    select o.cell, o.wallet_id, o.wallet_version, o.id, o.brand, o.terms_id, o.quoted_reimbursement_micro
+      from (select distinct cell, wallet_id, hold_id from p where kind = 'redemption_return') r
+      join hold h on h.cell = r.cell and h.id = r.hold_id
+      cross join lateral unnest(h.captures) c(version)
+      join posting o on o.cell = r.cell and o.wallet_id = r.wallet_id and o.wallet_version = c.version
+  ), moved as (
     select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points,
         case when i.funders like '%,%' then -a.points end as each, null::bigint as captured, null::bigint as returned
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
@@ -72,11 +81,11 @@ const spent = (postings: string): string => `
         case when i.funders like '%,%' then (select -sum(c.points) from allocation c where c.cell = o.cell and c.wallet_id = o.wallet_id
            and c.wallet_version = o.wallet_version and c.lot_id = a.lot_id)::bigint end,
         case when i.funders like '%,%' then (select coalesce(sum(b.points), 0) from allocation b where b.cell = p.cell and b.wallet_id = p.wallet_id
-           and b.wallet_version < p.wallet_version and b.lot_id = a.lot_id and b.original_posting_id = a.original_posting_id)::bigint end
+           and b.wallet_version > o.wallet_version and b.wallet_version < p.wallet_version and b.lot_id = a.lot_id and b.original_posting_id = a.original_posting_id)::bigint end
       from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
       join contract_terms i on i.id = l.terms_id
-      join posting o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
+      join original o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
      where p.kind = 'redemption_return'
   ), summed as (
     select brand, asset, terms_id, quoted, issuer, lot_terms, each, captured, returned, sum(points) as points, count(*) as movements

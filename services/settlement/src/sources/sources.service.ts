@@ -42,9 +42,9 @@ const PATIENCE_MS = 5_000;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A question that takes longer is asked in halves, down to an hour. */
+/** A question that takes longer is asked in halves, down to a minute. */
 const SLOW_MS = 1_500;
-const HOUR_MS = 3_600_000;
+const LEAST_MS = 60_000;
 /** How long a comparison of older times stays valid if no line of theirs came or went. */
 const PROOF_MS = 3_600_000;
 
@@ -363,7 +363,7 @@ export class SourcesService {
     } catch (error) {
       if (period.from === null) throw error;
       const span = period.to.getTime() - period.from.getTime();
-      if (monotonicMs() - started < SLOW_MS || span <= HOUR_MS) throw error;
+      if (monotonicMs() - started < SLOW_MS || span <= LEAST_MS) throw error;
       const middle = plus(period.from, Math.floor(span / 2));
       return [
         ...(await this.during(source, { from: period.from, to: middle }, currency)),
