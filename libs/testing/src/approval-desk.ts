@@ -25,6 +25,7 @@ export interface TestDesk {
  */
 export async function testDesk(put?: (path: string, body: string) => void): Promise<TestDesk> {
   const spent = new Set<string>();
+  const given = new Map<string, { id: string; checker: string }>();
   const asked: Asked[] = [];
   const used: string[] = [];
   const answer = (path: string, body: string): unknown => {
@@ -41,8 +42,13 @@ export async function testDesk(put?: (path: string, body: string) => void): Prom
     const name = (round: number): string => `ap_${hash.slice(0, 20)}${round}`;
     let round = 0;
     while (spent.has(name(round))) round += 1;
-    if (path === '/internal/v1/approvals/given')
-      return desk.checker === null ? null : { id: name(round), checker: desk.checker };
+    if (path === '/internal/v1/approvals/approved') return given.get(hash) ?? null;
+    if (path === '/internal/v1/approvals/given') {
+      if (desk.checker === null) return null;
+      const approval = { id: name(round), checker: desk.checker };
+      given.set(hash, approval);
+      return approval;
+    }
     asked.push({ act, maker, payload });
     return { id: name(round), payloadHash: `sha256:${hash}`, expiresAt: '2100-01-01T00:00:00Z' };
   };

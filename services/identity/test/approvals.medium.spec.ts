@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { declareTopics } from '#libs/messaging';
 import type { HezongClient } from '#libs/sdk';
+import { ApprovalsService } from '../src/approvals/approvals.service.js';
 import { byTwo, identityNetwork, login, refusal } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
@@ -64,6 +65,13 @@ describe('an act that needs two people', () => {
       }),
     ]);
 
+    const approved = (of: string) =>
+      network.service.app.get(ApprovalsService, { strict: false }).approved({
+        act: 'operator_client.create',
+        maker: network.operator.clientId,
+        payload: { name: of, jwks: null },
+      });
+    expect(await approved(name)).toBeNull();
     await expect(approve(maker, asked)).rejects.toMatchObject(REFUSED);
     const wrong = { id: asked.id, payloadHash: `sha256:${'0'.repeat(64)}` };
     await expect(approve(checker, wrong)).rejects.toMatchObject({ errors: [{ pointer: '/payloadHash' }] });
@@ -81,6 +89,8 @@ describe('an act that needs two people', () => {
     expect(await count(name)).toBe(1);
     expect(await checker.approvals.one({ path: { id: asked.id } })).toMatchObject({ state: 'used' });
     await expect(approve(checker, asked)).rejects.toMatchObject({ status: 409, code: 'approval_state' });
+    expect(await approved(name)).toEqual({ id: asked.id, checker: network.operator.second.clientId });
+    expect(await approved(`${name}!`)).toBeNull();
     const next = await refusal(create(maker, name));
     expect(next.id).not.toBe(asked.id);
     expect(await count(name)).toBe(1);

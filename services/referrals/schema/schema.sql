@@ -565,6 +565,8 @@ create table payout (
   maker text not null,
   released_by text,
   checker text,
+  -- hash of the payload that the checker approved
+  approved_hash text,
   confirmed_by text,
   created_at timestamptz not null,
   released_at timestamptz,
@@ -572,6 +574,7 @@ create table payout (
   -- two people: one approves, another releases
   constraint payout_two_people check (checker is null or checker <> released_by),
   check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
+  constraint payout_what_was_approved check ((approved_hash is null) = (checker is null)),
   check ((paid_at is not null) = (state = 'paid'))
 );
 create trigger payout_guard before insert or delete or update on payout for each row execute function guard_payout();
@@ -587,6 +590,8 @@ create table payout_item (
   tax bigint not null default 0 check (tax >= 0),
   -- 0: all of it repaid debts
   net bigint not null,
+  -- what was drawn from each share at the release, as [commission, party, net, netted]
+  shares jsonb not null,
   hash text not null,
   -- approved, but the person was erased before the release: nobody was paid
   left_out boolean not null default false,

@@ -6284,7 +6284,7 @@ export type PayoutsConfirmErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is not in the required state.
+     * `payout_state`: The payout is not in the required state. `payout_changed`: The payout is not what was approved.
      */
     409: Problem;
     /**
@@ -6316,7 +6316,7 @@ export type PayoutsFileErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is not in the required state.
+     * `payout_state`: The payout is not in the required state. `payout_changed`: The payout is not what was approved.
      */
     409: Problem;
     /**

@@ -31,6 +31,14 @@ export class ApprovalsInternalController {
     return this.approvals.given(act);
   }
 
+  @Post('approved')
+  @HttpCode(200)
+  @BodyLimit(ACT_LIMIT)
+  @InternalRoute('referrals')
+  approved(@Body() act: GuardedActBody): Promise<GivenApproval | null> {
+    return this.approvals.approved(act);
+  }
+
   @Post(':id/used')
   @HttpCode(204)
   @InternalRoute('gateway', 'partners', 'ledger', 'membership', 'referrals')

@@ -64,6 +64,18 @@ export class ApprovalsRepository {
     return approval ?? null;
   }
 
+  /** Finds the approval of an act that was given, newest first. An act can be done and its approval end before it is reported used. */
+  async approved(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
+    const [approval] = await APPROVALS.query(
+      tx,
+      `select * from approval
+        where maker = $1 and act = $2 and payload_hash = $3 and checker is not null and state <> 'refused'
+        order by state = 'used' desc, id desc limit 1`,
+      [maker, act, payloadHash],
+    );
+    return approval ?? null;
+  }
+
   async find(tx: EntityManager, id: string): Promise<Approval | null> {
     return (await APPROVALS.query(tx, `${SELECT} approval where id = $1`, [id]))[0] ?? null;
   }

@@ -33,6 +33,13 @@ export class ApprovalsService extends ApprovalDesk {
     });
   }
 
+  override approved(act: GuardedAct): Promise<GivenApproval | null> {
+    return this.run(async (tx) => {
+      const approval = await this.approvals.approved(tx, keyOf(act));
+      return approval === null || approval.checker === null ? null : { id: approval.id, checker: approval.checker };
+    });
+  }
+
   /** @throws DomainError `approvals_too_many` */
   override ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
     return this.run(async (tx) => {

@@ -5,6 +5,7 @@ import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
 import { CommissionsAuditService } from '../commissions/commissions-audit.service.js';
 import { DaysService } from '../days/days.service.js';
+import { PayoutsAuditService } from '../payouts/payouts-audit.service.js';
 
 const SHOWN = 5;
 
@@ -102,6 +103,7 @@ export class ReferralsInvariantsService implements Invariants {
     private readonly dataSource: DataSource,
     private readonly audit: CommissionsAuditService,
     private readonly days: DaysService,
+    private readonly payouts: PayoutsAuditService,
   ) {}
 
   async check(): Promise<Check[]> {
@@ -113,6 +115,12 @@ export class ReferralsInvariantsService implements Invariants {
       );
       checks.push(
         checkOf('referrals: legs of closed days give the totals and roots kept of them', await this.days.faults(tx)),
+      );
+      checks.push(
+        checkOf(
+          'referrals: released payouts are what two people approved, share by share',
+          await this.payouts.changed(tx),
+        ),
       );
       return checks;
     });
