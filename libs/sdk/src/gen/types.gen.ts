@@ -6729,7 +6729,7 @@ export type TestClockReleaseErrors = {
      */
     409: Problem;
     /**
-     * `unavailable`: Part of the network is unavailable.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -6785,7 +6785,7 @@ export type TestClockSetErrors = {
      */
     422: Problem;
     /**
-     * `unavailable`: Part of the network is unavailable.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
