@@ -38,7 +38,7 @@ const OWN: Record<string, Record<string, string[]>> = {
     'GET internal/v1/revoked-clients': EVERYBODY,
     'POST internal/v1/approvals': GUARDED,
     'POST internal/v1/approvals/given': GUARDED,
-    'POST internal/v1/approvals/approved': ['settlement'],
+    'POST internal/v1/approvals/approved': ['referrals', 'settlement'],
     'POST internal/v1/approvals/:id/used': GUARDED,
   },
   crm: {

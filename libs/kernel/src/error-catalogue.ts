@@ -437,6 +437,12 @@ export const ERROR_CATALOGUE = {
     'A payout goes from draft through released to paid; a draft can be cancelled.',
     'Read the payout and take the next step.',
   ),
+  payout_changed: entry(
+    409,
+    'The payout is not what was approved',
+    'The rows of a released payout give another hash than the one that two people approved: somebody changed them after the release.',
+    'Pay nothing by this payout. Compare its items with the approval and find out who changed them.',
+  ),
   maker_is_checker: entry(
     403,
     'The approver is not independent',

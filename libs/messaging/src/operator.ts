@@ -142,8 +142,8 @@ export async function listHeads(
 
 /**
  * Sets one record aside and records who and why. It counts as handled until it is tried again, and the records behind it continue.
- * Returns false when there is no such record, when it is set aside already, or when it was never sent: all readers of its topic would
- * then miss it.
+ * Returns false when there is no such record, when somebody else or for another reason set it aside, or when it was never sent: all
+ * readers of its topic would then miss it.
  */
 export async function setAside(
   client: pg.ClientBase,
@@ -166,7 +166,11 @@ export async function setAside(
       [id, by, reason, RELAY_GROUP, eventId],
     );
     const [record] = rows;
-    if (record === undefined) return false;
+    if (record === undefined) {
+      const repeat =
+        'select from parked_record where id = $1 and event_id = $4 and set_aside_by = $2 and set_aside_reason = $3';
+      return (await client.query(repeat, [id, by, reason, eventId])).rowCount === 1;
+    }
     const { consumer_group: group, topic, key, event_id: event } = record;
     await client.query('insert into inbox (consumer_group, event_id) values ($1, $2) on conflict do nothing', [
       group,

@@ -330,6 +330,9 @@ export function conformance(kind: BrokerKind): void {
       const [parked] = await listParked(config.databaseUrl);
       expect(await first.messaging.setAside(parked?.id ?? '', 'another', 'operator', 'ticket')).toBe(false);
       expect(await first.messaging.setAside(parked?.id ?? '', parked?.eventId ?? '', 'operator', 'ticket')).toBe(true);
+      // a repeat of the same act, and another's
+      expect(await first.messaging.setAside(parked?.id ?? '', parked?.eventId ?? '', 'operator', 'ticket')).toBe(true);
+      expect(await first.messaging.setAside(parked?.id ?? '', parked?.eventId ?? '', 'another', 'ticket')).toBe(false);
       await expect(discard(config.databaseUrl, { group })).rejects.toThrow('stays there');
       await stop(first);
       await sql.query('truncate effect');

@@ -12,7 +12,7 @@ export interface TestDesk {
   url: string;
   /** Client that approves every request; null: no client does. */
   checker: string | null;
-  /** Whether an act was approved, when asked later. By default none was. */
+  /** Whether an act was approved, when asked later, besides those that it approved itself. */
   approved: (act: Asked) => boolean;
   /** All requested acts, the newest last. */
   readonly asked: Asked[];
@@ -27,6 +27,7 @@ export interface TestDesk {
  */
 export async function testDesk(put?: (path: string, body: string) => void): Promise<TestDesk> {
   const spent = new Set<string>();
+  const given = new Map<string, { id: string; checker: string }>();
   const asked: Asked[] = [];
   const used: string[] = [];
   const answer = (path: string, body: string): unknown => {
@@ -43,9 +44,16 @@ export async function testDesk(put?: (path: string, body: string) => void): Prom
     const name = (round: number): string => `ap_${hash.slice(0, 20)}${round}`;
     let round = 0;
     while (spent.has(name(round))) round += 1;
-    if (path === '/internal/v1/approvals/approved') return { approved: desk.approved({ act, maker, payload }) };
-    if (path === '/internal/v1/approvals/given')
-      return desk.checker === null ? null : { id: name(round), checker: desk.checker };
+    if (path === '/internal/v1/approvals/approved') {
+      const known = desk.approved({ act, maker, payload }) ? { id: name(round), checker: 'cl_desk' } : null;
+      return given.get(hash) ?? known;
+    }
+    if (path === '/internal/v1/approvals/given') {
+      if (desk.checker === null) return null;
+      const approval = { id: name(round), checker: desk.checker };
+      given.set(hash, approval);
+      return approval;
+    }
     asked.push({ act, maker, payload });
     return { id: name(round), payloadHash: `sha256:${hash}`, expiresAt: '2100-01-01T00:00:00Z' };
   };

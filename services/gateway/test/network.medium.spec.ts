@@ -206,9 +206,19 @@ describe('POST /v1/operator/parked/{service}/{id}/set-aside', () => {
   });
 
   it('404 without asking anybody for what does not wait', async () => {
-    answer('crm /internal/v1/parked', [{ ...event, status: 'set_aside' }]);
+    const setAside = { by: 'cl_other', reason, at: '2026-03-02T00:00:00Z' };
+    answer('crm /internal/v1/parked', [{ ...event, status: 'set_aside', setAside }]);
     behind.seen.length = 0;
     expect((await send()).status).toBe(404);
+    expect(told('/internal/v1/approvals')).toEqual([]);
+  });
+
+  it('200 for a repeat by whoever did it, since the first answer may be lost, and nothing is done again', async () => {
+    const setAside = { by: 'cl_operator', reason, at: '2026-03-02T00:00:00Z' };
+    answer('crm /internal/v1/parked', [{ ...event, status: 'set_aside', setAside }]);
+    behind.seen.length = 0;
+    expect((await send()).status).toBe(200);
+    expect(told('/set-aside')).toEqual([]);
     expect(told('/internal/v1/approvals')).toEqual([]);
   });
 });

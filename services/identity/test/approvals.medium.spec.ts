@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { declareTopics } from '#libs/messaging';
 import type { HezongClient } from '#libs/sdk';
+import { ApprovalsService } from '../src/approvals/approvals.service.js';
 import { byTwo, identityNetwork, login, refusal } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
@@ -64,6 +65,13 @@ describe('an act that needs two people', () => {
       }),
     ]);
 
+    const approved = (of: string) =>
+      network.service.app.get(ApprovalsService, { strict: false }).approved({
+        act: 'operator_client.create',
+        maker: network.operator.clientId,
+        payload: { name: of, jwks: null },
+      });
+    expect(await approved(name)).toBeNull();
     await expect(approve(maker, asked)).rejects.toMatchObject(REFUSED);
     const wrong = { id: asked.id, payloadHash: `sha256:${'0'.repeat(64)}` };
     await expect(approve(checker, wrong)).rejects.toMatchObject({ errors: [{ pointer: '/payloadHash' }] });
@@ -81,6 +89,8 @@ describe('an act that needs two people', () => {
     expect(await count(name)).toBe(1);
     expect(await checker.approvals.one({ path: { id: asked.id } })).toMatchObject({ state: 'used' });
     await expect(approve(checker, asked)).rejects.toMatchObject({ status: 409, code: 'approval_state' });
+    expect(await approved(name)).toEqual({ id: asked.id, checker: network.operator.second.clientId });
+    expect(await approved(`${name}!`)).toBeNull();
     const next = await refusal(create(maker, name));
     expect(next.id).not.toBe(asked.id);
     expect(await count(name)).toBe(1);
@@ -241,35 +251,6 @@ describe('one insider is not two people', () => {
     const own = `update approval set state = 'approved', checker = maker, decided_at = clock_timestamp() where id = $1`;
     await expect(owner.query(own, [asked.id])).rejects.toMatchObject({ constraint: 'approval_two_people' });
   });
-});
-
-it('tells settlement whether a second client approved exactly an act, also once it is done', async () => {
-  const name = fresh();
-  const approved = async (payload: object, by = network.operator.clientId): Promise<boolean> => {
-    const response = await fetch(`${network.service.url}/internal/v1/approvals/approved`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await network.tokens.internal('settlement', 'identity')}`,
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ act: 'operator_client.create', maker: by, payload }),
-    });
-    expect(response.status).toBe(200);
-    return ((await response.json()) as { approved: boolean }).approved;
-  };
-  const act = { name, jwks: null };
-  const asked = await refusal(create(maker, name));
-  expect(await approved(act)).toBe(false);
-  await approve(checker, asked);
-  expect(await approved(act)).toBe(true);
-  await create(maker, name);
-  expect(await approved(act)).toBe(true);
-  expect(await approved({ ...act, name: `${name}!` })).toBe(false);
-  expect(await approved(act, network.operator.second.clientId)).toBe(false);
-  const other = fresh();
-  const { id } = await refusal(create(maker, other));
-  await checker.approvals.refuse({ path: { id }, body: {} });
-  expect(await approved({ name: other, jwks: null })).toBe(false);
 });
 
 describe('the list of pending acts', () => {

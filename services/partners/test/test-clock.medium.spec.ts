@@ -60,11 +60,12 @@ it('cannot go back in a network that already has brands, and so books in real ti
   }
 });
 
-it('reports unavailable when a service did not receive it, and may be repeated', async () => {
+it('reports an unknown outcome when a service did not receive it, for it has moved, and may be repeated', async () => {
   const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:9' });
   try {
     const answer = await alone.asOperator('POST', CLOCK, { now: '2026-01-01T00:00:00Z' });
-    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable', retryable: true } });
+    expect(answer).toMatchObject({ status: 503, body: { code: 'outcome_unknown', retryable: true } });
+    expect((await alone.asOperator('GET', CLOCK)).body).toMatchObject({ now: '2026-01-01T00:00:00Z', frozen: true });
   } finally {
     await alone.close();
   }

@@ -49,6 +49,8 @@ export const earnings = defineMigration({
       maker text not null,
       released_by text,
       checker text,
+      -- hash of the payload that the checker approved
+      approved_hash text,
       confirmed_by text,
       created_at timestamptz not null,
       released_at timestamptz,
@@ -56,6 +58,7 @@ export const earnings = defineMigration({
       -- two people: one approves, another releases
       constraint payout_two_people check (checker is null or checker <> released_by),
       check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
+      constraint payout_what_was_approved check ((approved_hash is null) = (checker is null)),
       check ((paid_at is not null) = (state = 'paid'))
     );
     create function guard_payout() returns trigger language plpgsql as $guard$
@@ -70,7 +73,7 @@ export const earnings = defineMigration({
         return new;
       end if;
       if (new.id, new.currency, new.maker, new.created_at) is distinct from (old.id, old.currency, old.maker, old.created_at)
-        or (old.checker is not null and (new.checker, new.released_by) is distinct from (old.checker, old.released_by))
+        or (old.checker is not null and (new.checker, new.released_by, new.approved_hash) is distinct from (old.checker, old.released_by, old.approved_hash))
         or not ((old.state, new.state) in (('draft', 'released'), ('draft', 'cancelled'), ('released', 'paid')))
       then
         raise exception 'payout % cannot go from % to %', old.id, old.state, new.state using errcode = 'restrict_violation';
@@ -87,6 +90,8 @@ export const earnings = defineMigration({
       tax bigint not null default 0 check (tax >= 0),
       -- 0: all of it repaid debts
       net bigint not null check (net >= 0 and net = gross - netted - tax),
+      -- what was drawn from each share at the release, as [commission, party, net, netted]
+      shares jsonb not null,
       hash text not null,
       -- approved, but the person was erased before the release: nobody was paid
       left_out boolean not null default false,

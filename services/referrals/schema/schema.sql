@@ -227,11 +227,13 @@ create policy member_link_brand on member_link
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
 grant select, insert, update, delete on member_link to hezong_referrals;
 
--- The brand that contributed a person; null while an order waits for that information.
+-- The brand that contributed a person; null while an order waits for that information. Commissions keep the contributor of their
+-- time.
 create table binding (
   wallet_id text primary key,
   contributor text,
-  since timestamptz
+  since timestamptz,
+  earlier text[] not null default '{}'::text[]
 );
 grant select, insert, update, delete on binding to hezong_referrals;
 
@@ -256,6 +258,8 @@ create table decision (
   rule_version text not null,
   won_by text not null check (won_by in ('guide', 'code', 'deep_link', 'click', 'none')),
   promoter text,
+  -- the guide whom the order names
+  guide text,
   link_id uuid,
   offer_id uuid,
   document jsonb not null
@@ -464,6 +468,8 @@ create table commission_day (
   amount numeric(38, 0) not null,
   legs integer not null check (legs > 0),
   root text not null,
+  -- hash of whose legs they are; not shown, and in no leaf, because readers do not see owners
+  owners text not null,
   primary key (day, seller, contributor, currency)
 );
 create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';
@@ -565,6 +571,8 @@ create table payout (
   maker text not null,
   released_by text,
   checker text,
+  -- hash of the payload that the checker approved
+  approved_hash text,
   confirmed_by text,
   created_at timestamptz not null,
   released_at timestamptz,
@@ -572,6 +580,7 @@ create table payout (
   -- two people: one approves, another releases
   constraint payout_two_people check (checker is null or checker <> released_by),
   check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
+  constraint payout_what_was_approved check ((approved_hash is null) = (checker is null)),
   check ((paid_at is not null) = (state = 'paid'))
 );
 create trigger payout_guard before insert or delete or update on payout for each row execute function guard_payout();
@@ -587,6 +596,8 @@ create table payout_item (
   tax bigint not null default 0 check (tax >= 0),
   -- 0: all of it repaid debts
   net bigint not null,
+  -- what was drawn from each share at the release, as [commission, party, net, netted]
+  shares jsonb not null,
   hash text not null,
   -- approved, but the person was erased before the release: nobody was paid
   left_out boolean not null default false,

@@ -58,6 +58,7 @@ import { ErasedPayeesController } from './payouts/erased-payees.controller.js';
 import { ErasedPayeesRepository } from './payouts/erased-payees.repository.js';
 import { ErasedPayeesService } from './payouts/erased-payees.service.js';
 import { PayoutsController } from './payouts/payouts.controller.js';
+import { PayoutsAuditService } from './payouts/payouts-audit.service.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
 import { PAYOUT_ITEMS, PAYOUTS } from './payouts/payouts.tables.js';
@@ -166,6 +167,7 @@ export class ReferralsModule {
         WalletsService,
         ErasedPayeesRepository,
         ErasedPayeesService,
+        PayoutsAuditService,
         PayoutsRepository,
         PayoutsService,
         DisclosureRepository,

@@ -90,6 +90,97 @@ describe('a payout', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
+  it('of a share whose owner somebody edits is named, in whatever rows', async () => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    wait(9);
+    await earned.under.closeDays();
+    const swapped = async (rows: readonly [table: string, column: string][]): Promise<string> => {
+      const swap = (from: Member, to: Member): Promise<unknown> =>
+        earned.under.sql(
+          `begin; set local session_replication_role = replica; set local row_security = off;
+           ${rows.map(([table, column]) => `update ${table} set ${column} = 'wallet:${to.walletId}' where ${column} = 'wallet:${from.walletId}'`).join('; ')}; commit`,
+        );
+      await swap(one.member, other.member);
+      const named = (await earned.under.faults()) as { name: string }[];
+      await swap(other.member, one.member);
+      return named.map(({ name }) => name.replace('referrals: ', '')).join('; ');
+    };
+    const rows: [string, string][] = [
+      ['commission_party', 'owner'],
+      ['leg', 'owner'],
+      ['decision', 'promoter'],
+      ['link', 'owner'],
+    ];
+    expect(await swapped(rows.slice(0, 1))).toContain('legs and draws belong to the owner of their share');
+    expect(await swapped(rows.slice(0, 2))).toContain('shares belong to whom the order');
+    expect(await swapped(rows.slice(0, 3))).toContain('the winner of an order owns the link that won it');
+    await earned.under.sql(`begin; set local session_replication_role = replica; set local row_security = off;
+      update link set owner = owner || '!' where owner = 'wallet:${other.member.walletId}'; commit`);
+    expect(await swapped(rows)).toMatch(/links belong to whom they name.*legs of closed days/);
+    await earned.under.sql(`begin; set local session_replication_role = replica; set local row_security = off;
+      update link set owner = rtrim(owner, '!'); commit`);
+    expect(await earned.under.faults()).toEqual([]);
+  });
+
+  it.each<[string, string, (one: string, other: string) => string[], boolean]>([
+    [
+      'item and draws',
+      'payout_item, earning_draw',
+      (one, other) =>
+        ['payout_item', 'earning_draw'].map((t) => `update ${t} set owner = '${other}' where owner = '${one}'`),
+      true,
+    ],
+    [
+      'draws',
+      'earning_draw',
+      (one, other) => [`update earning_draw set owner = '${other}' where owner = '${one}'`],
+      true,
+    ],
+    [
+      'amounts',
+      'payout_item',
+      (one) => [`update payout_item set net = net + 500, gross = gross + 500 where owner = '${one}'`],
+      true,
+    ],
+    [
+      'client that approved',
+      'payout',
+      () => [`update payout set checker = 'client:cl_x' where state = 'released'`],
+      false,
+    ],
+  ])('that somebody edits after the release is named and pays nobody: %s', async (_, tables, edits, isNamed) => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    wait(9);
+    const { id } = (await draft()).body as { id: string };
+    await payout(`/${id}/release`, 'cl_maker');
+    const quietly = (sql: readonly string[]): Promise<unknown> =>
+      earned.under.sql(
+        `begin; set local session_replication_role = replica; set local row_security = off; ${sql.join('; ')}; commit`,
+      );
+    const before = new Map<string, string>();
+    for (const table of tables.split(', ')) {
+      const [row] = await earned.under.sql<{ copy: string }>(`select jsonb_agg(t)::text as copy from ${table} t`);
+      before.set(table, row?.copy ?? '');
+    }
+    await quietly(edits(`wallet:${one.member.walletId}`, `wallet:${other.member.walletId}`));
+    const named = JSON.stringify(await earned.under.faults());
+    expect(named.includes('released payouts are what two people approved')).toBe(isNamed);
+    const file = await earned.under.asOperator('GET', `/v1/operator/payouts/${id}/file`);
+    expect([file.status, file.body.code]).toEqual([409, 'payout_changed']);
+    const confirmed = await payout(`/${id}/confirm`, 'cl_checker');
+    expect([confirmed.status, confirmed.body.code]).toEqual([409, 'payout_changed']);
+    await quietly(
+      [...before].flatMap(([table, copy]) => [
+        `delete from ${table}`,
+        `insert into ${table} select * from jsonb_populate_recordset(null::${table}, '${copy}')`,
+      ]),
+    );
+    expect(await earned.under.faults()).toEqual([]);
+    expect((await payout(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
+  });
+
   it('that shrinks before its release: the bank gets what is left', async () => {
     const { buyer, sells } = await promoter();
     const gone = await promoter();

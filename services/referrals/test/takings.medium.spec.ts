@@ -192,8 +192,8 @@ describe('the database itself', () => {
     await expect(refused('update earning_draw set owed = 1 where conversion_id is not null')).rejects.toThrow();
     await expect(
       refused(`with p as (insert into payout (id, currency, maker, created_at) values (gen_random_uuid(), 'CNY', 'm', now()) returning id)
-        insert into payout_item (payout_id, owner, gross, netted, net, hash) select id, '${owner}', 5, 0, 5, 'h' from p;
-        update payout set state = 'released', released_by = 'r', checker = 'c', released_at = now() where state = 'draft'`),
+        insert into payout_item (payout_id, owner, gross, netted, net, shares, hash) select id, '${owner}', 5, 0, 5, '[]', 'h' from p;
+        update payout set state = 'released', released_by = 'r', checker = 'c', approved_hash = 'h', released_at = now() where state = 'draft'`),
     ).rejects.toThrow('is not what was drawn for it');
   });
 

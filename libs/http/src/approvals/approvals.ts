@@ -34,6 +34,8 @@ export interface GivenApproval {
 export abstract class ApprovalDesk {
   /** Approval of exactly this act, by a client that is still allowed to approve; null when there is none. */
   abstract given(act: GuardedAct): Promise<GivenApproval | null>;
+  /** Approval that somebody gave for exactly this act, used or not; null if nobody ever did. */
+  abstract approved(act: GuardedAct): Promise<GivenApproval | null>;
   /** Requests an approval. Returns the earlier request if there is one, unless it is the `used` one. */
   abstract ask(act: GuardedAct, used: string | null): Promise<AskedApproval>;
   /** Reports that an approved act is done. */
@@ -51,6 +53,10 @@ class RemoteApprovalDesk extends ApprovalDesk {
 
   given(act: GuardedAct): Promise<GivenApproval | null> {
     return this.client.post<GivenApproval>(`${this.identityUrl}/internal/v1/approvals/given`, act);
+  }
+
+  approved(act: GuardedAct): Promise<GivenApproval | null> {
+    return this.client.post<GivenApproval>(`${this.identityUrl}/internal/v1/approvals/approved`, act);
   }
 
   async ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
@@ -144,6 +150,12 @@ export class Approvals {
       JSON.stringify([act, told]),
       async () => (await this.desk.given(act)) ?? (await this.refuse(act, null, told)),
     );
+  }
+
+  /** Whether the checker (`client:<id>`) approved exactly this act. */
+  async hasApproved(checker: string | null, act: GuardedAct): Promise<boolean> {
+    const approval = await this.desk.approved(act);
+    return approval !== null && checker === `client:${approval.checker}`;
   }
 
   /** Reports that an act is done. The act stands even if the report fails. */

@@ -6284,7 +6284,7 @@ export type PayoutsConfirmErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is not in the required state.
+     * `payout_state`: The payout is not in the required state. `payout_changed`: The payout is not what was approved.
      */
     409: Problem;
     /**
@@ -6316,7 +6316,7 @@ export type PayoutsFileErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is not in the required state.
+     * `payout_state`: The payout is not in the required state. `payout_changed`: The payout is not what was approved.
      */
     409: Problem;
     /**
@@ -6729,7 +6729,7 @@ export type TestClockReleaseErrors = {
      */
     409: Problem;
     /**
-     * `unavailable`: Part of the network is unavailable.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -6785,7 +6785,7 @@ export type TestClockSetErrors = {
      */
     422: Problem;
     /**
-     * `unavailable`: Part of the network is unavailable.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**

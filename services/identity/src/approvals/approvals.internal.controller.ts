@@ -31,13 +31,12 @@ export class ApprovalsInternalController {
     return this.approvals.given(act);
   }
 
-  /** Whether a second client approved exactly this act, for whoever proves later that it was done by two. */
   @Post('approved')
   @HttpCode(200)
   @BodyLimit(ACT_LIMIT)
-  @InternalRoute('settlement')
-  async approved(@Body() act: GuardedActBody): Promise<{ approved: boolean }> {
-    return { approved: await this.approvals.wasApproved(act) };
+  @InternalRoute('referrals', 'settlement')
+  approved(@Body() act: GuardedActBody): Promise<GivenApproval | null> {
+    return this.approvals.approved(act);
   }
 
   @Post(':id/used')

@@ -64,13 +64,16 @@ export class ApprovalsRepository {
     return approval ?? null;
   }
 
-  /** Whether an act was approved. What was used may not say so, because its report can be lost. */
-  async wasApproved(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<boolean> {
-    const rows: unknown[] = await tx.query(
-      `select from approval where maker = $1 and act = $2 and payload_hash = $3 and checker is not null and state <> 'refused' limit 1`,
+  /** Finds the approval of an act that was given, newest first. An act can be done and its approval end before it is reported used. */
+  async approved(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
+    const [approval] = await APPROVALS.query(
+      tx,
+      `select * from approval
+        where maker = $1 and act = $2 and payload_hash = $3 and checker is not null and state <> 'refused'
+        order by state = 'used' desc, id desc limit 1`,
       [maker, act, payloadHash],
     );
-    return rows.length > 0;
+    return approval ?? null;
   }
 
   async find(tx: EntityManager, id: string): Promise<Approval | null> {

@@ -33,6 +33,13 @@ export class ApprovalsService extends ApprovalDesk {
     });
   }
 
+  override approved(act: GuardedAct): Promise<GivenApproval | null> {
+    return this.run(async (tx) => {
+      const approval = await this.approvals.approved(tx, keyOf(act));
+      return approval === null || approval.checker === null ? null : { id: approval.id, checker: approval.checker };
+    });
+  }
+
   /** @throws DomainError `approvals_too_many` */
   override ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
     return this.run(async (tx) => {
@@ -50,11 +57,6 @@ export class ApprovalsService extends ApprovalDesk {
 
   override async used(id: string): Promise<void> {
     await this.run((tx) => this.approvals.use(tx, id));
-  }
-
-  /** Whether a second client has ever approved exactly this act, and nobody refused it afterwards. */
-  wasApproved(act: GuardedAct): Promise<boolean> {
-    return this.run((tx) => this.approvals.wasApproved(tx, keyOf(act)));
   }
 
   /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` if the hash is of another payload */

@@ -29,7 +29,7 @@ export class TestClockController {
   @OperatorRoute()
   @ApiAnswer(200, CLOCK)
   @ApiOperation({ summary: 'Set the clock of all services (sandbox only)' })
-  @ApiProblems('validation_failed', 'clock_backwards', 'test_clock_disabled', 'unavailable')
+  @ApiProblems('validation_failed', 'clock_backwards', 'test_clock_disabled', 'unavailable', 'outcome_unknown')
   async set(@Body() body: TestClockBody): Promise<ClockAnswer> {
     await this.testClock.set(instantFrom(body.now));
     return this.read();
@@ -48,7 +48,7 @@ export class TestClockController {
   @OperatorRoute()
   @ApiAnswer(200, CLOCK)
   @ApiOperation({ summary: 'Release the clock to real time (sandbox only)' })
-  @ApiProblems('clock_backwards', 'test_clock_disabled', 'unavailable')
+  @ApiProblems('clock_backwards', 'test_clock_disabled', 'unavailable', 'outcome_unknown')
   async release(): Promise<ClockAnswer> {
     await this.testClock.release();
     return this.read();

@@ -47,6 +47,8 @@ export class TestClockService implements OnModuleInit {
     });
     this.clock.set(to);
     const now = to?.toISOString() ?? null;
-    await Promise.all(otherServices(this.config).map((url) => this.internal.put(`${url}/internal/v1/clock`, { now })));
+    const told = otherServices(this.config).map((url) => this.internal.put(`${url}/internal/v1/clock`, { now }));
+    // the clock has moved; a repeat tells those that do not know yet
+    await Promise.all(told).catch((cause: unknown) => fail('outcome_unknown', {}, { cause }));
   }
 }

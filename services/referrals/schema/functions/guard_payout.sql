@@ -11,7 +11,7 @@ begin
     return new;
   end if;
   if (new.id, new.currency, new.maker, new.created_at) is distinct from (old.id, old.currency, old.maker, old.created_at)
-    or (old.checker is not null and (new.checker, new.released_by) is distinct from (old.checker, old.released_by))
+    or (old.checker is not null and (new.checker, new.released_by, new.approved_hash) is distinct from (old.checker, old.released_by, old.approved_hash))
     or not ((old.state, new.state) in (('draft', 'released'), ('draft', 'cancelled'), ('released', 'paid')))
   then
     raise exception 'payout % cannot go from % to %', old.id, old.state, new.state using errcode = 'restrict_violation';

@@ -58,7 +58,7 @@ export class PayoutsController {
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Record that a released payout was carried out' })
-  @ApiProblems('not_found', 'payout_state')
+  @ApiProblems('not_found', 'payout_state', 'payout_changed')
   confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.confirm(callerName(caller), id);
   }
@@ -69,7 +69,7 @@ export class PayoutsController {
   @ApiProduces('application/x-ndjson')
   @ApiAnswer(200, shape.text)
   @ApiOperation({ summary: 'Download the payout file: header, a line for each beneficiary, trailer with sum and hash' })
-  @ApiProblems('not_found', 'payout_state')
+  @ApiProblems('not_found', 'payout_state', 'payout_changed')
   file(@Param('id') id: string): Promise<string> {
     return this.payouts.file(id);
   }

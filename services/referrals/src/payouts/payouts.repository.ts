@@ -45,6 +45,11 @@ export class PayoutsRepository {
     return tx.findOneBy(PAYOUTS, { id });
   }
 
+  /** Payouts that were released, paid or not. */
+  released(tx: EntityManager): Promise<Payout[]> {
+    return PAYOUTS.query(tx, `select * from payout where state in ('released', 'paid') order by id`);
+  }
+
   /** Released items, one per person. */
   items(tx: EntityManager, payoutId: string): Promise<PayoutItem[]> {
     return tx.find(PAYOUT_ITEMS, { where: { payoutId }, order: { owner: 'asc' } });
@@ -60,10 +65,14 @@ export class PayoutsRepository {
     );
   }
 
-  async release(tx: EntityManager, id: string, by: string, checker: string, at: Date): Promise<void> {
+  async release(
+    tx: EntityManager,
+    id: string,
+    { by, checker, hash, at }: { by: string; checker: string; hash: string; at: Date },
+  ): Promise<void> {
     await tx.query(
-      `update payout set state = 'released', released_by = $2, checker = $3, released_at = $4 where id = $1`,
-      [id, by, checker, at],
+      `update payout set state = 'released', released_by = $2, checker = $3, approved_hash = $4, released_at = $5 where id = $1`,
+      [id, by, checker, hash, at],
     );
   }
 

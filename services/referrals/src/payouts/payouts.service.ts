@@ -24,7 +24,9 @@ import { takeFrom } from '../earnings/takings.js';
 import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
-import type { Payout, PayoutItem } from './payouts.tables.js';
+import { itemHash, payloadHash, releaseAct } from './payout-approval.js';
+import { PayoutsAuditService } from './payouts-audit.service.js';
+import type { ItemShare, Payout, PayoutItem } from './payouts.tables.js';
 import type { PayoutView } from './payouts.answers.js';
 
 /**
@@ -38,6 +40,7 @@ export class PayoutsService {
     private readonly repository: PayoutsRepository,
     private readonly earnings: EarningsService,
     private readonly commissions: CommissionsService,
+    private readonly audit: PayoutsAuditService,
     private readonly payees: ErasedPayeesRepository,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTimeService,
@@ -71,6 +74,7 @@ export class PayoutsService {
         maker: call.caller,
         releasedBy: null,
         checker: null,
+        approvedHash: null,
         confirmedBy: null,
         createdAt: now,
         releasedAt: null,
@@ -107,12 +111,10 @@ export class PayoutsService {
         await this.repository.giveBack(tx, payout.id, leftOut);
         // refunds change a draft; from here on the amounts are fixed for the bank
         await this.repository.addItems(tx, items);
-        const { currency } = payout;
-        const net = items.reduce((total, item) => total + item.net, 0n);
-        const hash = namedHash(items.map((item) => item.hash).join('\n'));
-        const payload = { payout: id, currency, items: items.length, net: sumToJson(net), hash };
-        const checker = await approve(tx, { act: 'payout.release', maker: client, payload });
-        await this.repository.release(tx, payout.id, `client:${client}`, checker, this.clock.now());
+        const act = releaseAct(payout, items, client);
+        const checker = await approve(tx, act);
+        const hash = payloadHash(act);
+        await this.repository.release(tx, payout.id, { by: `client:${client}`, checker, hash, at: this.clock.now() });
       }),
     );
   }
@@ -125,22 +127,29 @@ export class PayoutsService {
     });
   }
 
-  /** Records that the bank carried out the payout. */
+  /**
+   * Records that the bank carried out the payout.
+   * @throws DomainError `payout_changed`
+   */
   confirm(caller: string, id: string): Promise<PayoutView> {
     return this.step(id, async (tx, payout) => {
       if (payout.state === 'paid') return;
       if (payout.state !== 'released') fail('payout_state');
+      await this.approvedItems(tx, payout);
       await this.time.tell(tx);
       await this.repository.pay(tx, payout.id, caller, this.clock.now());
     });
   }
 
-  /** The file for the bank, with every person who is paid an amount. It exists after release and is the same bytes each time. */
+  /**
+   * The file for the bank, with every person who is paid an amount. It exists after release and is the same bytes each time.
+   * @throws DomainError `payout_changed`
+   */
   async file(id: string): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
       if (payout.state !== 'released' && payout.state !== 'paid') fail('payout_state');
-      const items = (await this.repository.items(tx, payout.id)).filter(({ leftOut, net }) => !leftOut && net > 0n);
+      const items = (await this.approvedItems(tx, payout)).filter(({ leftOut, net }) => !leftOut && net > 0n);
       const sum = items.reduce((total, { net }) => total + net, 0n);
       const rows = [
         {
@@ -166,6 +175,18 @@ export class PayoutsService {
   }
 
   /**
+   * Items of a released payout, if they are still what two people approved: by the hash stored at the release, and by identity, which
+   * keeps approvals in a database of its own.
+   */
+  private async approvedItems(tx: EntityManager, payout: Payout): Promise<PayoutItem[]> {
+    const items = await this.repository.items(tx, payout.id);
+    const act = releaseAct(payout, items, (payout.releasedBy ?? '').replace('client:', ''));
+    const isApproved =
+      (await this.audit.isAsApproved(tx, payout, items)) && (await this.approvals.hasApproved(payout.checker, act));
+    return isApproved ? items : fail('payout_changed');
+  }
+
+  /**
    * Items of a draft: what it draws now, and who would drop out. Persons with nothing drawn are left out; a person who only repays a
    * debt has nothing to be paid.
    */
@@ -178,10 +199,9 @@ export class PayoutsService {
       const net = shares.reduce((sum, share) => sum + share.net, 0n);
       const netted = shares.reduce((sum, share) => sum + share.netted, 0n);
       if (net + netted === 0n) return [];
-      const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
-      const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
-      const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
-      return [{ payoutId: payout.id, ...amounts, hash: namedHash(canonicalJson(line)), leftOut: barred.has(owner) }];
+      const drawnFrom = shares.map((share): ItemShare => [share.commissionId, share.party, share.net, share.netted]);
+      const item = { owner, gross: net + netted, netted, tax: 0n, net, shares: drawnFrom };
+      return [{ payoutId: payout.id, ...item, hash: itemHash(payout, item), leftOut: barred.has(owner) }];
     });
   }
 

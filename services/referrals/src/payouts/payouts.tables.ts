@@ -1,4 +1,4 @@
-import { bigint, boolean, defineTable, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
+import { bigint, boolean, defineTable, jsonb, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
 import type { RowOf } from '#libs/postgres';
 import type { PayeeDecision } from './erased-payees.answers.js';
 
@@ -12,6 +12,8 @@ export const PAYOUTS = defineTable('payout', {
   /** The clients that requested and approved the release. */
   releasedBy: orNull(text()),
   checker: orNull(text()),
+  /** Hash of the payload that the checker approved. */
+  approvedHash: orNull(text()),
   confirmedBy: orNull(text()),
   createdAt: timestamptz(),
   releasedAt: orNull(timestamptz()),
@@ -20,6 +22,9 @@ export const PAYOUTS = defineTable('payout', {
 
 export type Payout = RowOf<typeof PAYOUTS>;
 
+/** What an item draws from one share: commission, party, money, and the part that repays an older debt. */
+export type ItemShare = readonly [commissionId: string, party: string, net: bigint, netted: bigint];
+
 export const PAYOUT_ITEMS = defineTable('payout_item', {
   payoutId: key(uuid()),
   owner: key(text()),
@@ -27,6 +32,7 @@ export const PAYOUT_ITEMS = defineTable('payout_item', {
   netted: bigint(),
   tax: bigint(),
   net: bigint(),
+  shares: jsonb((stored) => (stored as [string, string, string, string][]).map(shareOf)),
   hash: text(),
   /** The person was erased. They drop out at the release, and their shares are owed again. */
   leftOut: boolean(),
@@ -47,3 +53,7 @@ export const PAYEE_DECISIONS = defineTable('erased_payee_decision', {
 });
 
 export type DecidedPayee = RowOf<typeof PAYEE_DECISIONS>;
+
+function shareOf([commissionId, party, net, netted]: [string, string, string, string]): ItemShare {
+  return [commissionId, party, BigInt(net), BigInt(netted)];
+}

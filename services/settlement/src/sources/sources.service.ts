@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG } from '#libs/http';
+import type { GivenApproval } from '#libs/http';
 import {
   addDays,
   AllianceClock,
@@ -395,7 +396,7 @@ export class SourcesService {
       const act = { act: 'parked_event.set_aside', maker, payload };
       const url = `${this.config.identityUrl}/internal/v1/approvals/approved`;
       const known = JSON.stringify(act);
-      if (!this.agreed.has(known) && !(await this.post<{ approved: boolean }>(url, act)).approved) continue;
+      if (!this.agreed.has(known) && (await this.client.post<GivenApproval>(url, act)) === null) continue;
       this.agreed.add(known);
       approved.push({ walletId: key, postingId: eventId });
     }
