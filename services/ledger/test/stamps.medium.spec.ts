@@ -155,9 +155,11 @@ describe('agreed terms stay with the points', () => {
   });
 
   it('a quote’s price that somebody edits in the hold is named, and the capture takes the one that was authorized', async () => {
-    const ask = { memberRef: who.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
+    const owner = person();
+    await buy(owner, 10, 12);
+    const ask = { memberRef: owner.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
     const quote = await ledger.asBrand('crest', 'POST', '/v1/quotes', ask);
-    const hold = await reserve('crest', who, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
+    const hold = await reserve('crest', owner, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
     const admin = new pg.Client({ connectionString: ledger.database.adminUrl });
     await admin.connect();
     await admin.query('set session_replication_role = replica');
@@ -176,7 +178,7 @@ describe('agreed terms stay with the points', () => {
     await admin.query('update hold set quoted_reimbursement_micro = $2 where id = $1', [id, price]);
     expect(await failing()).not.toContain('holds.keep_their_quoted_price');
     await admin.end();
-    const taken = await last(who, PostingKind.CAPTURE);
+    const taken = await last(owner, PostingKind.CAPTURE);
     expect(Number(taken?.quotedReimbursement)).toBe(Number(price) / 1_000_000);
   });
 
