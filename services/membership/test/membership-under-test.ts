@@ -177,3 +177,23 @@ export function ladderBody(over: Record<string, unknown> = {}): Record<string, u
     ...over,
   };
 }
+
+export interface TestMember {
+  memberRef: string;
+  walletId: string;
+  /** Path of the tier as the brand reads it, and in full for the operator. */
+  path: string;
+  full: string;
+}
+
+/** A new member of aurora. */
+export async function memberOf(m: MembershipUnderTest, name: string): Promise<TestMember> {
+  const memberRef = ref(`AURORA${name}`);
+  await m.link(memberRef, 'aurora', `w-${name}`);
+  return {
+    memberRef,
+    walletId: `w-${name}`,
+    path: `/v1/members/${memberRef}/tier`,
+    full: `/v1/operator/members/${memberRef}/tier`,
+  };
+}

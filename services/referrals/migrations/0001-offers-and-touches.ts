@@ -234,8 +234,9 @@ export const offersAndTouches = defineMigration({
     ${memberLinkTableSql()}
     create index member_link_wallet on member_link (wallet_id, brand);
 
-    -- The brand that contributed a person; null while an order waits for that information.
-    create table binding (wallet_id text primary key, contributor text, since timestamptz);
+    -- The brand that contributed a person; null while an order waits for that information. Commissions keep the contributor of their
+    -- time.
+    create table binding (wallet_id text primary key, contributor text, since timestamptz, earlier text[] not null default '{}');
     create table waiting_event (
       seq bigint primary key generated always as identity,
       wallet_id text not null,

@@ -12,6 +12,8 @@ export const commissions = defineMigration({
       rule_version text not null,
       won_by text not null check (won_by in ('guide', 'code', 'deep_link', 'click', 'none')),
       promoter text,
+      -- the guide whom the order names
+      guide text,
       link_id uuid,
       offer_id uuid,
       document jsonb not null
@@ -216,6 +218,8 @@ export const commissions = defineMigration({
       amount numeric(38, 0) not null,
       legs integer not null check (legs > 0),
       root text not null,
+      -- hash of whose legs they are; not shown, and in no leaf, because readers do not see owners
+      owners text not null,
       primary key (day, seller, contributor, currency)
     );
     create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';

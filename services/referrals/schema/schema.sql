@@ -227,11 +227,13 @@ create policy member_link_brand on member_link
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
 grant select, insert, update, delete on member_link to hezong_referrals;
 
--- The brand that contributed a person; null while an order waits for that information.
+-- The brand that contributed a person; null while an order waits for that information. Commissions keep the contributor of their
+-- time.
 create table binding (
   wallet_id text primary key,
   contributor text,
-  since timestamptz
+  since timestamptz,
+  earlier text[] not null default '{}'::text[]
 );
 grant select, insert, update, delete on binding to hezong_referrals;
 
@@ -256,6 +258,8 @@ create table decision (
   rule_version text not null,
   won_by text not null check (won_by in ('guide', 'code', 'deep_link', 'click', 'none')),
   promoter text,
+  -- the guide whom the order names
+  guide text,
   link_id uuid,
   offer_id uuid,
   document jsonb not null
@@ -464,6 +468,8 @@ create table commission_day (
   amount numeric(38, 0) not null,
   legs integer not null check (legs > 0),
   root text not null,
+  -- hash of whose legs they are; not shown, and in no leaf, because readers do not see owners
+  owners text not null,
   primary key (day, seller, contributor, currency)
 );
 create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';

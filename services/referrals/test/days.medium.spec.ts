@@ -160,6 +160,11 @@ describe('an edit in the database is detected, with the day and the seller', () 
       `update leg set payee = owner where id = ${FIRST}`,
     ],
     [
+      'of its owner',
+      `update leg set owner = 'brand:delta' where id = ${FIRST}`,
+      `update leg set owner = payee where owner = 'brand:delta'`,
+    ],
+    [
       'of its day',
       `update leg set day = day - 1 where id = ${FIRST}`,
       `update leg set day = day + 1 where id = ${FIRST}`,

@@ -90,6 +90,39 @@ describe('a payout', () => {
     expect(await earned.under.faults()).toEqual([]);
   });
 
+  it('of a share whose owner somebody edits is named, in whatever rows', async () => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    wait(9);
+    await earned.under.closeDays();
+    const swapped = async (rows: readonly [table: string, column: string][]): Promise<string> => {
+      const swap = (from: Member, to: Member): Promise<unknown> =>
+        earned.under.sql(
+          `begin; set local session_replication_role = replica; set local row_security = off;
+           ${rows.map(([table, column]) => `update ${table} set ${column} = 'wallet:${to.walletId}' where ${column} = 'wallet:${from.walletId}'`).join('; ')}; commit`,
+        );
+      await swap(one.member, other.member);
+      const named = (await earned.under.faults()) as { name: string }[];
+      await swap(other.member, one.member);
+      return named.map(({ name }) => name.replace('referrals: ', '')).join('; ');
+    };
+    const rows: [string, string][] = [
+      ['commission_party', 'owner'],
+      ['leg', 'owner'],
+      ['decision', 'promoter'],
+      ['link', 'owner'],
+    ];
+    expect(await swapped(rows.slice(0, 1))).toContain('legs and draws belong to the owner of their share');
+    expect(await swapped(rows.slice(0, 2))).toContain('shares belong to whom the order');
+    expect(await swapped(rows.slice(0, 3))).toContain('the winner of an order owns the link that won it');
+    await earned.under.sql(`begin; set local session_replication_role = replica; set local row_security = off;
+      update link set owner = owner || '!' where owner = 'wallet:${other.member.walletId}'; commit`);
+    expect(await swapped(rows)).toMatch(/links belong to whom they name.*legs of closed days/);
+    await earned.under.sql(`begin; set local session_replication_role = replica; set local row_security = off;
+      update link set owner = rtrim(owner, '!'); commit`);
+    expect(await earned.under.faults()).toEqual([]);
+  });
+
   it.each<[string, string, (one: string, other: string) => string[], boolean]>([
     [
       'item and draws',

@@ -90,11 +90,18 @@ export interface EditedBooks extends Edits {
   undo(): Promise<void>;
 }
 
-/**
- * The worked example with a commission, its refund and conversions in March, anew for each test of a file, and edits of it. The clock stands at
- * noon of 31 March.
- */
-export function editedBooks(): EditedBooks {
+/** The worked example. */
+export const onlyPoints = (under: SettlementUnderTest): Promise<void> => under.deliver(workedExample());
+
+/** The worked example with a commission, its refund and conversions in March. */
+async function pointsAndEarnings(under: SettlementUnderTest): Promise<void> {
+  await onlyPoints(under);
+  await under.deliverCommissions([sale, refund]);
+  await under.deliverConversions([converted, takenBack]);
+}
+
+/** Books of March, anew for each test of a file, and edits of them. The clock stands at noon of 31 March. */
+export function editedBooks(recorded = pointsAndEarnings): EditedBooks {
   let under: SettlementUnderTest;
   let edits: Edits;
   beforeAll(async () => {
@@ -103,9 +110,7 @@ export function editedBooks(): EditedBooks {
   }, 60_000);
   beforeEach(async () => {
     await under.reset();
-    await under.deliver(workedExample());
-    await under.deliverCommissions([sale, refund]);
-    await under.deliverConversions([converted, takenBack]);
+    await recorded(under);
     await edits.admin.query('create temp table kept as select * from line');
   });
   afterEach(() => edits.admin.query('drop table kept'));

@@ -124,6 +124,7 @@ export class AttributionService {
         rule: ATTRIBUTION_RULE,
         wonBy: verdict.wonBy,
         promoter: verdict.promoter,
+        guide: order.guide === '' ? null : order.guide,
         linkId: verdict.link?.id ?? null,
         offerId: offer?.id ?? null,
         document: { refused: verdict.refused },

@@ -9,6 +9,7 @@ export const DECISIONS = defineTable('decision', {
   rule: text('rule_version'),
   wonBy: text<ClaimKind>(),
   promoter: orNull(text()),
+  guide: orNull(text()),
   linkId: orNull(uuid()),
   offerId: orNull(uuid()),
   document: jsonb<{ readonly refused: readonly RefusedClaim[] }>(),

@@ -1,9 +1,12 @@
-import { canonicalJson, formatInstant, groupBy, merkleLeaf, merkleRoot } from '#libs/kernel';
+import { canonicalJson, formatInstant, groupBy, merkleLeaf, merkleRoot, namedHash } from '#libs/kernel';
 import type { Leg } from '../postings/postings.tables.js';
 import { shownPayee } from '../distributors/owner.js';
 import type { DayTotal } from './days.tables.js';
 
-export type DayLeg = Pick<Leg, 'id' | 'brand' | 'party' | 'payee' | 'amount' | 'currency' | 'postedAt' | 'day'>;
+export type DayLeg = Pick<
+  Leg,
+  'id' | 'commissionId' | 'brand' | 'party' | 'owner' | 'payee' | 'amount' | 'currency' | 'postedAt' | 'day'
+>;
 
 /** Returns the salt that blinds a leg in the totals of a reader. */
 export type SaltOf = (reader: string, legId: string) => string;
@@ -53,5 +56,12 @@ function totalOf(contributor: string, legs: readonly DayLeg[], saltOf: SaltOf): 
   const reader = contributor === '' ? seller : contributor;
   const root = merkleRoot(legs.map((one) => merkleLeaf(canonicalJson(leafOf(one, reader, saltOf))))) ?? '';
   const amount = legs.reduce((sum, one) => sum + one.amount, 0n);
-  return [{ day, seller, contributor, currency, amount, legs: legs.length, root }];
+  return [{ day, seller, contributor, currency, amount, legs: legs.length, root, owners: ownersOf(legs) }];
+}
+
+/** Hash of the owners of legs, leg by leg. */
+function ownersOf(legs: readonly DayLeg[]): string {
+  return namedHash(
+    canonicalJson(legs.map(({ id, commissionId, party, owner }) => [id, commissionId, party, owner].join(' ')).sort()),
+  );
 }

@@ -87,7 +87,7 @@ export class DaysService {
     });
   }
 
-  /** Closed days whose legs no longer match the stored totals and roots. */
+  /** Closed days whose legs, or their owners, no longer match what was stored of them. */
   async faults(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
     for (const day of await this.repository.sealedDays(tx)) {
@@ -95,7 +95,7 @@ export class DaysService {
       const kept = new Map((await this.repository.totalsOfDay(tx, day)).map((total) => [keyOf(total), total]));
       for (const key of new Set([...now.keys(), ...kept.keys()])) {
         const [one, other] = [now.get(key), kept.get(key)];
-        const same = one?.root === other?.root && one?.amount === other?.amount && one?.legs === other?.legs;
+        const same = (['root', 'amount', 'legs', 'owners'] as const).every((field) => one?.[field] === other?.[field]);
         if (!same) faults.push(key);
       }
     }

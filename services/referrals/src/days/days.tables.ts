@@ -9,6 +9,8 @@ export const DAY_TOTALS = defineTable('commission_day', {
   amount: numeric(),
   legs: integer(),
   root: text(),
+  /** Hash of whose legs they are. Not shown. */
+  owners: text(),
 });
 
 /** Legs of one day, seller and currency: those of one contributor, or (contributor empty) of all parties, for the seller. */

@@ -92,6 +92,43 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(w.total, 0) <> coalesce(l.total, 0)`,
   ],
   [
+    'referrals: shares belong to whom the order, its decision, introductions and bindings give them',
+    `select p.commission_id || ' ' || p.party as broken from commission_party p join commission c on c.id = p.commission_id
+       left join decision d using (order_id) left join link l on l.id = d.link_id
+      where p.owner is distinct from case p.party
+          when 'memberRebate' then 'rebate:' || c.wallet_id
+          when 'contributor' then (select p.owner from binding b where b.wallet_id = c.wallet_id and p.owner in (
+            select 'brand:' || x from unnest(b.earlier || b.contributor) x))
+          when 'distributor' then d.promoter
+          when 'introducer' then (select i.introducer from introduction i where i.brand = l.brand and i.owner = d.promoter
+            and i.since <= c.occurred_at and c.occurred_at < i.expires_at)
+          when 'store' then 'store:' || c.brand || '/' || c.store
+          when 'guide' then 'guide:' || c.brand || '/' || d.guide
+          when 'operator' then 'operator' end
+        or p.payee <> case when p.owner = 'operator' or p.owner like 'brand:%' then p.owner else 'members' end
+        or p.through is distinct from case when p.owner = 'operator' then null else coalesce(substring(p.owner from '^(?:brand|store|guide):([^/]+)'),
+             case when p.party in ('distributor', 'introducer') then l.brand else c.brand end) end`,
+  ],
+  [
+    'referrals: the winner of an order owns the link that won it',
+    `select c.id::text as broken from commission c left join decision d using (order_id) left join link l on l.id = d.link_id
+      where (d.brand, d.wallet_id, d.occurred_at) is distinct from (c.brand, c.wallet_id, c.occurred_at)
+        or d.promoter is distinct from case when d.won_by in ('code', 'deep_link', 'click') then l.owner end`,
+  ],
+  [
+    'referrals: links belong to whom they name',
+    `select id::text as broken from link where owner is distinct from case owner_kind when 'brand' then 'brand:' || brand
+        when 'member' then 'wallet:' || wallet_id else owner_kind || ':' || brand || '/' || owner_ref end`,
+  ],
+  [
+    'referrals: legs and draws belong to the owner of their share',
+    `select p.commission_id || ' ' || p.party as broken from commission_party p join (
+         select commission_id, party, owner, payee, currency from leg
+         union select commission_id, party, owner, null, currency from earning_draw
+         union select commission_id, party, null, payee, currency from told_share) x using (commission_id, party)
+      where x.owner <> p.owner or x.payee <> p.payee or x.currency <> p.currency`,
+  ],
+  [
     'referrals: nobody was introduced by a person whom the same brand knows as introduced, under whatever key',
     'select a.owner as broken from introduction a join introduction b on b.brand = a.brand and b.owner = any (person_keys(a.brand, a.introducer))',
   ],

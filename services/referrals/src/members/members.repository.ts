@@ -16,7 +16,9 @@ export class MembersRepository {
       `insert into binding (wallet_id, contributor, since)
        select distinct on (wallet_id) wallet_id, contributor, since
          from unnest($1::text[], $2::text[], $3::timestamptz[]) as g (wallet_id, contributor, since) order by wallet_id, since desc
-       on conflict (wallet_id) do update set contributor = excluded.contributor, since = excluded.since
+       on conflict (wallet_id) do update set contributor = excluded.contributor, since = excluded.since,
+           earlier = case when excluded.contributor <> binding.contributor and binding.contributor <> all (binding.earlier)
+             then array_append(binding.earlier, binding.contributor) else binding.earlier end
          where binding.since is null or binding.since <= excluded.since`,
       [
         bindings.map(({ walletId }) => walletId),
