@@ -47,7 +47,6 @@ import { StatementsService } from './statements/statements.service.js';
 import { VerificationController } from './verification/verification.controller.js';
 import { VerificationService } from './verification/verification.service.js';
 
-/** Composition root of the settlement service. */
 @Module({})
 export class SettlementModule {
   static forConfig(config: SettlementConfig): DynamicModule {
