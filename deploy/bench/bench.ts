@@ -5,6 +5,7 @@ import { migrate, provision } from '#libs/postgres';
 import { startPostgres } from '#libs/servers';
 import { migrations } from '../../services/ledger/migrations/index.js';
 import type { BenchCase, BenchContext, BenchSuite } from './cases.js';
+import { compare } from './compare.js';
 import { httpSuite } from './http-suite.js';
 import { ledgerSuite } from './ledger-suite.js';
 import { cpuMeter } from './cpu.js';
@@ -17,7 +18,10 @@ import type { Line, Round } from './report.js';
  * Measures everything, one suite after the other, each built once on the server that pgbench measures too. The network comes first: after
  * the ledger's own cases it would have to process all their postings before it is ready.
  */
-const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [httpSuite, ledgerSuite];
+const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [
+  (context) => httpSuite(context),
+  ledgerSuite,
+];
 
 /** Heading from which on a page is kept. */
 const BY_HAND = '\n## Beside the bench';
@@ -27,6 +31,7 @@ interface Options {
   seconds: string;
   only?: string;
   write?: string;
+  against?: string;
 }
 
 const options = new Command('npm run bench --')
@@ -37,6 +42,7 @@ const options = new Command('npm run bench --')
   .option('--seconds <n>', 'seconds of each measurement', '5')
   .option('--only <text>', 'only cases whose name contains this')
   .option('--write <file>', 'also write the report to this file')
+  .option('--against <directory>', 'instead, only the HTTP cases: in turns with another checkout that is built')
   .parse()
   .opts<Options>();
 
@@ -131,5 +137,9 @@ function report(lines: readonly Line[], base: number, seconds: number, server: s
   return lines.every(isMet);
 }
 
+if (options.against !== undefined) {
+  await compare(options.against, Number(options.rounds), Number(options.seconds), say);
+  process.exit(0);
+}
 // a missed target is a finding, not a crash: the exit code reports it
 if (!(await withServer(process.env['DATABASE_URL'], measure))) process.exitCode = 1;

@@ -20,14 +20,18 @@ const MEMBERS = 2_000;
 const BRAND = 'bench';
 const STARTS_IN_MS = 120_000;
 
-/** A network in its own process on the server that pgbench measures, as `npm start -- --empty` runs it. */
-async function startNetwork(adminUrl: string, data: string): Promise<{ sandbox: SandboxFile; stop(): Promise<void> }> {
+/** A network of a checkout in its own process, as `npm start -- --empty` runs it. */
+async function startNetwork(
+  adminUrl: string,
+  data: string,
+  directory: string,
+): Promise<{ sandbox: SandboxFile; stop(): Promise<void> }> {
   const port = await freePort();
   const start = ['--max-semi-space-size=64', 'dist/deploy/local/start.js'];
   const child = spawn(
     process.execPath,
     [...start, '--empty', '--broker', 'postgres', '--data', data, '--port', String(port)],
-    { env: { ...process.env, DATABASE_URL: adminUrl }, stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: directory, env: { ...process.env, DATABASE_URL: adminUrl }, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
@@ -157,10 +161,13 @@ function tillAt(
   return { sell, close: () => pool.close() };
 }
 
-/** Orders over HTTP, with all other services of the network consuming in the same process. */
-export async function httpSuite(context: BenchContext): Promise<BenchSuite> {
+/**
+ * Orders over HTTP, with all other services of the network consuming in the same process.
+ * @param directory checkout whose network is measured
+ */
+export async function httpSuite(context: BenchContext, directory = process.cwd()): Promise<BenchSuite> {
   const data = await mkdtemp(join(tmpdir(), 'hezong-bench-'));
-  const network = await startNetwork(context.adminUrl, data);
+  const network = await startNetwork(context.adminUrl, data, directory);
   const { token, members } = await alliance(network.sandbox);
   const ledger = tillAt(network.sandbox.services['ledger'] ?? '', token, members);
   const gateway = tillAt(network.sandbox.gateway, token, members);

@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { byTwo } from '../local/network/by-two.js';
 import { clientOf } from '../local/network/client.js';
+import { credentialsOf } from '../local/network/sandbox-file.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM } from '../local/sandbox/alliance.js';
 import { ensureAlliance } from '../local/sandbox/build-alliance.js';
@@ -61,11 +62,7 @@ async function main(): Promise<void> {
   const operator = clientOf(sandbox, sandbox.operator);
   const stores = new Map(ALLIANCE.map(({ slug }) => [slug, [`${slug}-1`]]));
   const alliance = await ensureAlliance(operator, stage.file, sandbox, stores);
-  const credentials = (brand: string): Credentials => {
-    const found = alliance.brands.find(({ slug }) => slug === brand);
-    if (found === undefined) throw new Error(`no credentials for ${brand}`);
-    return found;
-  };
+  const credentials = (brand: string): Credentials => credentialsOf(alliance, brand);
   const tills = new Tills(stage.sandboxes, credentials, chance.fork(), `x${seed.toString(36)}`);
   await tills.open();
   tills.referral = await referral(sandbox, credentials);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '#libs/postgres';
 import type { HezongClient } from '#libs/sdk';
 import { clientOf, ifThere } from '../local/network/client.js';
 import type { Credentials } from '../local/network/sandbox-file.js';
@@ -71,10 +72,7 @@ export async function check(
       if (available < 0 || pending < 0 || debt < 0) faults.found.push(`member ${member} has ${JSON.stringify(wallet)}`);
     }
 
-    const ledger = new pg.Client({ connectionString: stage.owners.get('ledger') });
-    await ledger.connect();
-    try {
-      await ledger.query(`select set_config('hezong.brand', '*', false)`);
+    await inLedger(stage, async (ledger) => {
       for (const { slug } of ALLIANCE) {
         const { rows } = await ledger.query<{ id: string }>(
           'select external_id as id from purchase where brand = $1 order by 1',
@@ -90,10 +88,7 @@ export async function check(
         `select datname as name, deadlocks::int as n from pg_stat_database where datname like 'hezong_ledger%' and deadlocks > 0`,
       );
       faults.same('deadlocks', rows, []);
-    } finally {
-      await ledger.end();
-    }
-
+    });
     const redeemed = await redeemedByBrand(operator);
     for (const { slug } of ALLIANCE)
       faults.same(
@@ -130,19 +125,22 @@ function report({ books, calls, retries }: Tills): string {
 
 const byName = (a: readonly [string, number], b: readonly [string, number]): number => (a[0] < b[0] ? -1 : 1);
 
+/** Reads the ledger's database, the rows of all brands, without its proxy. */
+function inLedger(stage: Stage, read: (ledger: pg.Client) => Promise<void>): Promise<void> {
+  return withClient(stage.owners.get('ledger') ?? '', async (ledger) => {
+    await ledger.query(`select set_config('hezong.brand', '*', false)`);
+    await read(ledger);
+  });
+}
+
 /** Waits until no hold is open: abandoned ones expire. */
 async function holdsEnd(stage: Stage): Promise<void> {
-  const ledger = new pg.Client({ connectionString: stage.owners.get('ledger') });
-  await ledger.connect();
-  try {
-    await ledger.query(`select set_config('hezong.brand', '*', false)`);
+  await inLedger(stage, async (ledger) => {
     for (const end = performance.now() + REST_MS; performance.now() < end; await sleep(500)) {
       const { rows } = await ledger.query<{ n: string }>('select count(*) as n from wallet where held > 0');
       if (rows[0]?.n === '0') return;
     }
-  } finally {
-    await ledger.end();
-  }
+  });
 }
 
 /** Points redeemed at each brand, over all cycles. */

@@ -4,6 +4,7 @@ import type { CreateContractBody, HezongClient } from '#libs/sdk';
 import { byTwo } from '../local/network/by-two.js';
 import { clientOf } from '../local/network/client.js';
 import { projectRoot } from '../local/network/root.js';
+import { credentialsOf } from '../local/network/sandbox-file.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
 import { Api } from '../local/replay/api.js';
 import { byHousehold } from '../local/replay/by-household.js';
@@ -192,11 +193,7 @@ export class Story {
     const weeks = Math.ceil((FIRST_DAY - earliest) / (7 * DAY));
     const days = tellStory(orders, weeks);
     const alliance = await ensureAlliance(this.operator, this.sandboxFile, this.sandbox, storesOf(orders));
-    const credentials = (brand: string): Credentials => {
-      const found = alliance.brands.find((known) => known.slug === brand);
-      if (found === undefined) throw new Error(`no credentials for ${brand}`);
-      return found;
-    };
+    const credentials = (brand: string): Credentials => credentialsOf(alliance, brand);
     const since = new Map<string, Date>();
     for (const order of orders) {
       const key = `${order.brand} ${order.household}`;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrateService, type AnyServiceDefinition } from '#libs/http';
 import { declareTopics, type MessagingConfig } from '#libs/messaging';
-import { createClient, provision, type ProvisionedDatabase } from '#libs/postgres';
+import { provision, withClient, type ProvisionedDatabase } from '#libs/postgres';
 import type { Broker } from './broker.js';
 import { projectRoot } from './root.js';
 import { writePrivate } from './sandbox-file.js';
@@ -53,12 +53,11 @@ export async function resendOnChange(
   if (known !== undefined && known !== broker.kind) {
     notice(`this data was used with ${known} before: all events are sent again, to ${broker.kind}`);
     for (const { migrationUrl } of databases) {
-      const client = createClient(migrationUrl, 'hezong-local');
-      await client.connect();
-      await client.query(
-        "do $$ begin if to_regclass('relay_cursor') is not null then delete from relay_cursor; end if; end $$",
+      await withClient(migrationUrl, (client) =>
+        client.query(
+          "do $$ begin if to_regclass('relay_cursor') is not null then delete from relay_cursor; end if; end $$",
+        ),
       );
-      await client.end();
     }
   }
   writePrivate(file, { broker: broker.kind });

@@ -20,6 +20,13 @@ export interface SandboxFile {
   brands: (Credentials & { slug: string })[];
 }
 
+/** @throws Error when the sandbox has no such brand */
+export function credentialsOf({ brands }: Pick<SandboxFile, 'brands'>, slug: string): Credentials {
+  const found = brands.find((brand) => brand.slug === slug);
+  if (found === undefined) throw new Error(`no credentials for ${slug}`);
+  return found;
+}
+
 export function readSandboxFile(file: string): SandboxFile | null {
   if (!existsSync(file)) return null;
   return JSON.parse(readFileSync(file, 'utf8')) as SandboxFile;

@@ -1,4 +1,5 @@
 import { clientOf } from '../network/client.js';
+import { credentialsOf } from '../network/sandbox-file.js';
 import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, brandSpec, pointsOf } from '../sandbox/alliance.js';
 import { ensureAlliance, storesOf } from '../sandbox/build-alliance.js';
@@ -48,11 +49,7 @@ export async function replayOrders(
       '--redeem needs a sandbox whose test clock stands at the time of the orders, and this network runs in real time',
     );
   const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
-  const credentials = (brand: string): Credentials => {
-    const found = alliance.brands.find((known) => known.slug === brand);
-    if (found === undefined) throw new Error(`no credentials for ${brand}`);
-    return found;
-  };
+  const credentials = (brand: string): Credentials => credentialsOf(alliance, brand);
   const members = new Members(api, credentials);
   const since = firstVisits(orders);
   await contribute(members, since, options.concurrency);

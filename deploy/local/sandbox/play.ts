@@ -4,7 +4,7 @@ import { clientOf } from '../network/client.js';
 import { Api } from '../replay/api.js';
 import { byHousehold } from '../replay/by-household.js';
 import { readOrders, type Order } from '../replay/orders.js';
-import { readSandboxFile, type Credentials } from '../network/sandbox-file.js';
+import { credentialsOf, readSandboxFile, type Credentials } from '../network/sandbox-file.js';
 import { apart } from './apart.js';
 import { ensureAlliance, storesOf } from './build-alliance.js';
 import { closeCycle } from './cycles.js';
@@ -101,11 +101,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   if (first !== undefined && state.lastDay === null)
     await setClock(new Date(first.clock.getTime() - 86_400_000 + 1_000));
   const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
-  const credentials = (brand: string): Credentials => {
-    const found = alliance.brands.find((known) => known.slug === brand);
-    if (found === undefined) throw new Error(`no credentials for ${brand}`);
-    return found;
-  };
+  const credentials = (brand: string): Credentials => credentialsOf(alliance, brand);
   const tally: Tally = emptyTally();
   const members = new Members(api, credentials);
   const since = firstVisits(orders, state.weeks);

@@ -1,4 +1,4 @@
-import { createClient } from '#libs/postgres';
+import { createClient, withClient } from '#libs/postgres';
 import { readCatalogue } from './catalogue.js';
 import { keepSource, readComments } from './comments.js';
 import { schemaFiles } from './files.js';
@@ -12,14 +12,10 @@ export async function schemaOf(
   service: string,
   make: () => Promise<unknown>,
 ): Promise<Map<string, string>> {
-  const client = createClient(adminUrl, 'schema');
-  await client.connect();
-  try {
+  return withClient(createClient(adminUrl, 'schema'), async (client) => {
     await keepSource(client);
     await make();
     const comments = await readComments(client);
     return schemaFiles(service, await readCatalogue(client), comments);
-  } finally {
-    await client.end();
-  }
+  });
 }

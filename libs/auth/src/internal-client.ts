@@ -6,7 +6,6 @@ import { currentContext } from '#libs/observability';
 import { InternalTokens } from './internal-token.js';
 import type { SigningConfig } from './internal-token.js';
 
-/** Base URLs of every instance of the services, by name. */
 export type Instances = Readonly<Record<string, readonly string[]>>;
 
 const TIMEOUT_MS = 2_000;

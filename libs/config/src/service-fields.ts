@@ -184,7 +184,6 @@ export interface ServiceUrls {
 export type ProcessConfig = ConfigOf<ConfigSchema<ReturnType<typeof processFields>>>;
 export type ServiceConfig = ConfigOf<ConfigSchema<ReturnType<typeof serviceFields>>>;
 
-/** The base URLs of a configuration as a table. */
 export function serviceUrls(config: ProcessConfig): ServiceUrls {
   return {
     identity: config.identityUrl,

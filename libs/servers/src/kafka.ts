@@ -226,7 +226,6 @@ function run(
 
 const metaFile = (dataDir: string): string => join(dataDir, 'logs', 'meta.properties');
 
-/** Cluster id of a data directory, generated when it was formatted. */
 function clusterOf(dataDir: string): string {
   const id = /^cluster\.id=(.+)$/m.exec(readFileSync(metaFile(dataDir), 'utf8'))?.[1];
   if (id === undefined) throw new Error(`${metaFile(dataDir)} names no cluster`);

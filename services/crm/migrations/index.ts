@@ -3,5 +3,4 @@ import { memberTables } from './0002-members.js';
 import { vaultFunctions } from './0003-vault-functions.js';
 import { contributeFunction } from './0004-contribute.js';
 
-/** The migrations of the crm database, in order. */
 export const migrations = [vaultTables, memberTables, vaultFunctions, contributeFunction];

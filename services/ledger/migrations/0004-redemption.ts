@@ -94,6 +94,10 @@ const authorize = `
 
 const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, terms_id bigint');
 
+/** The price that a hold was given, from its own posting, which is sealed. A hold without a quote needs no look. */
+const QUOTED = `case when h.quoted_reimbursement_micro is not null then (select o.quoted_reimbursement_micro from posting o
+            where o.cell = h.cell and o.wallet_id = h.wallet_id and o.wallet_version = h.wallet_version and o.hold_id = h.id) end`;
+
 /**
  * Captures and releases what a hold reserved: capture and void are the same walk over its lots. A capture takes lots in draw order.
  * Released points go back to their lots, where they repay debts and expire if the lot has expired.
@@ -112,7 +116,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
             select expires_at from lot where cell = z.cell and wallet_id = z.wallet_id and id = k.lot_id offset 0) l
           where k.cell = z.cell and k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_due
       from (
-        select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
+        select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, ${QUOTED} as quoted_reimbursement_micro, h.campaign,
           coalesce(i.terms_id, h.terms_id) as capture_terms_id, h.captured as was_captured, h.points - h.captured - h.released as was_left,
           case when known then 'known'
             when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
@@ -238,7 +242,7 @@ const giveBack = `
         v_posting.wallet_id := r.wallet_id; v_posting.brand := h.brand; v_posting.store := h.store; v_posting.member_ref := h.member_ref;
         v_posting.points := r.points; v_posting.occurred_at := r.occurred_at; v_posting.posted_at := r.at;
         v_posting.reference := r.external_id; v_posting.hold_id := h.id;
-        v_posting.quoted_reimbursement_micro := h.quoted_reimbursement_micro; v_posting.campaign := h.campaign;
+        v_posting.quoted_reimbursement_micro := ${QUOTED}; v_posting.campaign := h.campaign;
         perform ledger_post_one(v_posting, r.points, 0, ledger_brand_account(h.brand, 'accepted'), g.lots, g.points, g.originals);
         update hold set returned = returned + r.points where cell = h.cell and id = h.id;
         v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;

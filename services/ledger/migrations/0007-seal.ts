@@ -45,6 +45,8 @@ const seal = `
       p.pending_after, p.debt_after, p.occurred_at, p.posted_at, p.quoted_reimbursement_micro, p.brand, p.store, p.member_ref, p.reference,
       p.campaign, p.order_id, p.hold_id, p.other_wallet_id, p.lot_id, p.asset, p.terms_id,
       moved.movements, made.lot, moved.lots,
+      (select row(h.points, h.authorized_at, h.expires_at, h.quote_id, h.quoted_reimbursement_micro, h.terms_id, h.draw_order)::text from hold h
+        where h.cell = p.cell and h.id = p.hold_id and h.wallet_version = p.wallet_version),
       (select row(o.external_id, o.currency, o.points_earned, o.document::text)::text from purchase o
         where o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id)
       )::text, 'UTF8'))
@@ -110,13 +112,25 @@ const seal = `
     return v_sealed;
   end $fn$;
 
+  -- The first posting of one pass that is not what was sealed.
+  create function ledger_pass_fault(p_epoch smallint, p_xid xid8, p_seq bigint, p_to_epoch smallint, p_to_xid xid8, p_to_seq bigint)
+  returns table (cell smallint, block bigint, seq bigint, posting_id uuid, fault text) language sql stable as $fn$
+    select coalesce(s.cell, d.cell), s.number, coalesce(s.seq, d.seq), d.posting_id, case when d.seq is null then 'the posting was removed'
+      when s.seq is null then 'the posting was added' else 'the posting, its movements, its lots or its hold were changed' end
+    from (select b.cell, b.number, u.seq, substring(b.leaves from (u.place::int - 1) * 32 + 1 for 32) as leaf
+      from seal_block b cross join lateral unnest(b.seqs) with ordinality u(seq, place)
+      where (b.to_epoch, b.to_xid, b.to_seq) = (p_to_epoch, p_to_xid, p_to_seq)) s
+    full join ledger_digests(p_epoch, p_xid, p_seq, p_to_epoch, p_to_xid, p_to_seq, null) d on d.seq = s.seq
+    where s.leaf is distinct from d.digest order by coalesce(s.seq, d.seq) limit 1
+  $fn$;
+
   -- Checks the chains (of each, at most the given number of newest blocks): first that each block follows the one before it, then that
   -- the postings are those that were sealed, pass by pass. Returns only the first fault, with its posting if there is one.
   create function ledger_verify_v1(p_newest bigint default null) returns table (cell smallint, block bigint, seq bigint, posting_id uuid, fault text)
   language plpgsql stable security definer
   set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$
   #variable_conflict use_column
-  declare r record; v_epoch smallint := 0; v_xid xid8 := '0'; v_seq bigint := 0; v_first record;
+  declare r record;
   begin
     for r in
       select x.*, row_number() over (partition by x.cell order by x.number) as place from (
@@ -139,22 +153,56 @@ const seal = `
       order by p.to_epoch, p.to_xid, p.to_seq
     loop
       continue when r.age > p_newest;
-      select coalesce(s.cell, d.cell) as cell, s.number, coalesce(s.seq, d.seq) as seq, d.posting_id, case when d.seq is null then 'the posting was removed'
-        when s.seq is null then 'the posting was added' else 'the posting, its movements or its lots were changed' end as fault into v_first
-      from (select b.cell, b.number, u.seq, substring(b.leaves from (u.place::int - 1) * 32 + 1 for 32) as leaf
-        from seal_block b cross join lateral unnest(b.seqs) with ordinality u(seq, place)
-        where (b.to_epoch, b.to_xid, b.to_seq) = (r.to_epoch, r.to_xid, r.to_seq)) s
-      full join ledger_digests(coalesce(r.from_epoch, 0::smallint), coalesce(r.from_xid, '0'), coalesce(r.from_seq, 0), r.to_epoch, r.to_xid,
-        r.to_seq, null) d on d.seq = s.seq
-      where s.leaf is distinct from d.digest order by coalesce(s.seq, d.seq) limit 1;
-      if found then
-        return query select v_first.cell, v_first.number, v_first.seq, v_first.posting_id, v_first.fault; return;
-      end if;
+      return query select * from ledger_pass_fault(coalesce(r.from_epoch, 0::smallint), coalesce(r.from_xid, '0'), coalesce(r.from_seq, 0),
+        r.to_epoch, r.to_xid, r.to_seq);
+      if found then return; end if;
     end loop;
   end $fn$;
 
-  revoke execute on function ledger_seal_v1(integer), ledger_verify_v1(bigint) from public;
-  grant execute on function ledger_seal_v1(integer), ledger_verify_v1(bigint) to hezong_ledger;
+  -- How far the current round over all passes, old ones too, has come, and what it stopped at.
+  create table seal_check (
+    one boolean primary key default true check (one),
+    to_epoch smallint not null default 0,
+    to_xid xid8 not null default '0',
+    to_seq bigint not null default 0,
+    fault text
+  );
+  insert into seal_check default values;
+  revoke insert, update, delete, truncate, references, trigger on seal_check from public, hezong_ledger;
+
+  -- Checks the next passes of the round: one part of all, or more if these are few. A fault is kept, and the round stays there until it
+  -- is gone. Returns how many passes were good. One round at a time.
+  create function ledger_recheck_v1(p_parts integer, p_least integer) returns integer language plpgsql volatile security definer
+  set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$
+  #variable_conflict use_column
+  declare c seal_check; r record; v_fault text; v_good integer := 0; v_most integer;
+  begin
+    if not pg_try_advisory_xact_lock(715004) then return 0; end if;
+    select * into strict c from seal_check;
+    -- a pass has one block at least
+    v_most := greatest(p_least, ceil((select reltuples from pg_class where oid = 'seal_block'::regclass) / p_parts)::integer);
+    for r in
+      select distinct to_epoch, to_xid, to_seq from seal_block where (to_epoch, to_xid, to_seq) > (c.to_epoch, c.to_xid, c.to_seq)
+      order by to_epoch, to_xid, to_seq limit v_most
+    loop
+      select format('cell %s, block %s: the block or the one before it was changed', b.cell, b.number) into v_fault
+      from seal_block b left join seal_block o on o.cell = b.cell and o.number = b.number - 1
+      where (b.to_epoch, b.to_xid, b.to_seq) = (r.to_epoch, r.to_xid, r.to_seq)
+        and (b.hash <> ledger_block_hash(b) or b.previous is distinct from o.hash or (o.number is null) <> (b.number = 1)) limit 1;
+      if not found then
+        select format('cell %s, block %s, posting %s: %s', f.cell, f.block, f.posting_id, f.fault) into v_fault
+        from ledger_pass_fault(c.to_epoch, c.to_xid, c.to_seq, r.to_epoch, r.to_xid, r.to_seq) f;
+      end if;
+      exit when found;
+      c.to_epoch := r.to_epoch; c.to_xid := r.to_xid; c.to_seq := r.to_seq; v_good := v_good + 1;
+    end loop;
+    if v_fault is null and v_good < v_most then c.to_epoch := 0; c.to_xid := '0'; c.to_seq := 0; end if;
+    update seal_check set to_epoch = c.to_epoch, to_xid = c.to_xid, to_seq = c.to_seq, fault = v_fault;
+    return v_good;
+  end $fn$;
+
+  revoke execute on function ledger_seal_v1(integer), ledger_verify_v1(bigint), ledger_recheck_v1(integer, integer) from public;
+  grant execute on function ledger_seal_v1(integer), ledger_verify_v1(bigint), ledger_recheck_v1(integer, integer) to hezong_ledger;
 `;
 
 export const auditChain = defineMigration({ id: '0007', name: 'seal', up: seal });

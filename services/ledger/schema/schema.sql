@@ -509,6 +509,17 @@ create trigger seal_block_no_truncate before truncate on seal_block for each sta
 revoke all on seal_block from hezong_ledger;
 grant select on seal_block to hezong_ledger;
 
+-- How far the current round over all passes, old ones too, has come, and what it stopped at.
+create table seal_check (
+  one boolean default true primary key check (one),
+  to_epoch smallint not null default 0,
+  to_xid xid8 not null default '0'::xid8,
+  to_seq bigint not null default 0,
+  fault text
+);
+revoke all on seal_check from hezong_ledger;
+grant select on seal_check to hezong_ledger;
+
 create table contract_terms (
   id bigint primary key,
   brand text not null,
@@ -1048,9 +1059,11 @@ grant select on reader_key to hezong_ledger;
 \ir functions/ledger_meet_lapsed.sql
 \ir functions/ledger_open_brands_v1.sql
 \ir functions/ledger_open_terms_v1.sql
+\ir functions/ledger_pass_fault.sql
 \ir functions/ledger_place.sql
 \ir functions/ledger_post_legs.sql
 \ir functions/ledger_post_one.sql
+\ir functions/ledger_recheck_v1.sql
 \ir functions/ledger_release_lot.sql
 \ir functions/ledger_repay.sql
 \ir functions/ledger_retry_due_v1.sql

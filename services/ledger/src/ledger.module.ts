@@ -78,7 +78,6 @@ const EXPIRING: readonly Expiring[] = [
   { table: 'event_trace', at: 'recorded_at', keepMs: 7 * DAY_MS },
 ];
 
-/** Composition root of the ledger service. */
 @Module({})
 export class LedgerModule {
   constructor(retention: Retention) {

@@ -11,6 +11,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   outbox: 'the server’s own events, emptied behind the relay',
   inbox: 'what the server’s consumers have seen',
   relay_cursor: 'the server’s own position; its epoch stands beside it',
+  seal_check: 'how far the server’s own check of its seals has come; its epoch stands beside it',
   parked_key: 'what the server’s consumers left behind',
   parked_record: 'what the server’s consumers left behind',
   idempotency: 'answers of calls that touch no books',

@@ -1,4 +1,5 @@
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import pg from 'pg';
 
 import { PostingKind, RebateDueSchema, TierChangedSchema, TOPICS } from '#libs/contracts';
 import type { LotMovement, PostingRecorded } from '#libs/contracts';
@@ -6,6 +7,7 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 
 import type { Answer } from '#libs/testing';
+import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
 
@@ -150,6 +152,34 @@ describe('agreed terms stay with the points', () => {
       quotedReimbursement: '0.80',
       redeemerTerms: { contractVersion: 3, reimbursementPrice: '0.70', currency: 'CNY' },
     });
+  });
+
+  it('a quote’s price that somebody edits in the hold is named, and the capture takes the one that was authorized', async () => {
+    const owner = person();
+    await buy(owner, 10, 12);
+    const ask = { memberRef: owner.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
+    const quote = await ledger.asBrand('crest', 'POST', '/v1/quotes', ask);
+    const hold = await reserve('crest', owner, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
+    const admin = new pg.Client({ connectionString: ledger.database.adminUrl });
+    await admin.connect();
+    await admin.query('set session_replication_role = replica');
+    const failing = async (): Promise<string[]> =>
+      (await ledgerInvariants(async (sql) => (await admin.query(sql)).rows))
+        .filter(({ ok }) => !ok)
+        .map(({ name }) => name);
+    const { rows } = await admin.query(
+      `select id, quoted_reimbursement_micro as price from hold where quote_id is not null and open and brand = 'crest'`,
+    );
+    expect(rows).toHaveLength(1);
+    const [{ id, price }] = rows as [{ id: string; price: string }];
+    await admin.query('update hold set quoted_reimbursement_micro = 7000000 where id = $1', [id]);
+    expect(await failing()).toContain('holds.keep_their_quoted_price');
+    await take('crest', hold);
+    await admin.query('update hold set quoted_reimbursement_micro = $2 where id = $1', [id, price]);
+    expect(await failing()).not.toContain('holds.keep_their_quoted_price');
+    await admin.end();
+    const taken = await last(owner, PostingKind.CAPTURE);
+    expect(Number(taken?.quotedReimbursement)).toBe(Number(price) / 1_000_000);
   });
 
   it('a redeemer whose contract ends after it reserved points captures them under the terms of the reservation', async () => {

@@ -35,7 +35,6 @@ import { StandingsService } from './standings/standings.service.js';
 import { TierHistoryController, TierInFullController, TiersController } from './standings/tiers.controller.js';
 import { TiersService } from './standings/tiers.service.js';
 
-/** Composition root of the membership service. */
 @Module({})
 export class MembershipModule {
   static forConfig(config: MembershipConfig): DynamicModule {

@@ -5,7 +5,6 @@ export const partnersConfig = defineConfig('partners', serviceFields());
 
 export type PartnersConfig = ConfigOf<typeof partnersConfig>;
 
-/** Injection token of the configuration. */
 export const PARTNERS_CONFIG = Symbol('PARTNERS_CONFIG');
 
 /**

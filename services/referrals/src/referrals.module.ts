@@ -93,7 +93,6 @@ const TABLES = [
   PAYOUT_ITEMS,
 ];
 
-/** Composition root of the referrals service. */
 @Module({})
 export class ReferralsModule {
   static forConfig(config: ReferralsConfig): DynamicModule {

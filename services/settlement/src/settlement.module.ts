@@ -48,7 +48,6 @@ import { VerificationController } from './verification/verification.controller.j
 import { ResultsService } from './verification/results.service.js';
 import { VerificationService } from './verification/verification.service.js';
 
-/** Composition root of the settlement service. */
 @Module({})
 export class SettlementModule {
   static forConfig(config: SettlementConfig): DynamicModule {

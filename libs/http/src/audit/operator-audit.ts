@@ -16,7 +16,6 @@ export interface AuditedCall {
   readonly requestId: string;
 }
 
-/** A recorded call with its outcome. */
 export interface AuditEntry {
   readonly service: string;
   readonly seq: number;

@@ -50,7 +50,6 @@ export class SigningKeysRepository {
     await tx.query(`update signing_key set status = 'current' where status = 'next'`);
   }
 
-  /** Deletes private keys that are no longer needed. */
   async forgetExpired(tx: EntityManager): Promise<void> {
     await tx.query(`delete from signing_key where status = 'retired' and retired_until <= clock_timestamp()`);
   }

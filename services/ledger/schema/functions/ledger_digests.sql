@@ -9,6 +9,8 @@ select p.cell, p.epoch, p.xid, p.seq, p.id, p.points, p.brand_account || p.other
   p.pending_after, p.debt_after, p.occurred_at, p.posted_at, p.quoted_reimbursement_micro, p.brand, p.store, p.member_ref, p.reference,
   p.campaign, p.order_id, p.hold_id, p.other_wallet_id, p.lot_id, p.asset, p.terms_id,
   moved.movements, made.lot, moved.lots,
+  (select row(h.points, h.authorized_at, h.expires_at, h.quote_id, h.quoted_reimbursement_micro, h.terms_id, h.draw_order)::text from hold h
+    where h.cell = p.cell and h.id = p.hold_id and h.wallet_version = p.wallet_version),
   (select row(o.external_id, o.currency, o.points_earned, o.document::text)::text from purchase o
     where o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id)
   )::text, 'UTF8'))

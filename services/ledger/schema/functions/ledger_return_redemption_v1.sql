@@ -72,7 +72,8 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         v_posting.wallet_id := r.wallet_id; v_posting.brand := h.brand; v_posting.store := h.store; v_posting.member_ref := h.member_ref;
         v_posting.points := r.points; v_posting.occurred_at := r.occurred_at; v_posting.posted_at := r.at;
         v_posting.reference := r.external_id; v_posting.hold_id := h.id;
-        v_posting.quoted_reimbursement_micro := h.quoted_reimbursement_micro; v_posting.campaign := h.campaign;
+        v_posting.quoted_reimbursement_micro := case when h.quoted_reimbursement_micro is not null then (select o.quoted_reimbursement_micro from posting o
+            where o.cell = h.cell and o.wallet_id = h.wallet_id and o.wallet_version = h.wallet_version and o.hold_id = h.id) end; v_posting.campaign := h.campaign;
         perform ledger_post_one(v_posting, r.points, 0, ledger_brand_account(h.brand, 'accepted'), g.lots, g.points, g.originals);
         update hold set returned = returned + r.points where cell = h.cell and id = h.id;
         v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;

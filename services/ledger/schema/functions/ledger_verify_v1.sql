@@ -6,7 +6,7 @@ create function ledger_verify_v1(
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set datestyle = 'ISO, YMD' as $$
 #variable_conflict use_column
-declare r record; v_epoch smallint := 0; v_xid xid8 := '0'; v_seq bigint := 0; v_first record;
+declare r record;
 begin
   for r in
     select x.*, row_number() over (partition by x.cell order by x.number) as place from (
@@ -29,17 +29,9 @@ begin
     order by p.to_epoch, p.to_xid, p.to_seq
   loop
     continue when r.age > p_newest;
-    select coalesce(s.cell, d.cell) as cell, s.number, coalesce(s.seq, d.seq) as seq, d.posting_id, case when d.seq is null then 'the posting was removed'
-      when s.seq is null then 'the posting was added' else 'the posting, its movements or its lots were changed' end as fault into v_first
-    from (select b.cell, b.number, u.seq, substring(b.leaves from (u.place::int - 1) * 32 + 1 for 32) as leaf
-      from seal_block b cross join lateral unnest(b.seqs) with ordinality u(seq, place)
-      where (b.to_epoch, b.to_xid, b.to_seq) = (r.to_epoch, r.to_xid, r.to_seq)) s
-    full join ledger_digests(coalesce(r.from_epoch, 0::smallint), coalesce(r.from_xid, '0'), coalesce(r.from_seq, 0), r.to_epoch, r.to_xid,
-      r.to_seq, null) d on d.seq = s.seq
-    where s.leaf is distinct from d.digest order by coalesce(s.seq, d.seq) limit 1;
-    if found then
-      return query select v_first.cell, v_first.number, v_first.seq, v_first.posting_id, v_first.fault; return;
-    end if;
+    return query select * from ledger_pass_fault(coalesce(r.from_epoch, 0::smallint), coalesce(r.from_xid, '0'), coalesce(r.from_seq, 0),
+      r.to_epoch, r.to_xid, r.to_seq);
+    if found then return; end if;
   end loop;
 end $$;
 

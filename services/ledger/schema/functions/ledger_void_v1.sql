@@ -13,7 +13,8 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
             select expires_at from lot where cell = z.cell and wallet_id = z.wallet_id and id = k.lot_id offset 0) l
           where k.cell = z.cell and k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_due
       from (
-        select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
+        select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, case when h.quoted_reimbursement_micro is not null then (select o.quoted_reimbursement_micro from posting o
+            where o.cell = h.cell and o.wallet_id = h.wallet_id and o.wallet_version = h.wallet_version and o.hold_id = h.id) end as quoted_reimbursement_micro, h.campaign,
           coalesce(i.terms_id, h.terms_id) as capture_terms_id, h.captured as was_captured, h.points - h.captured - h.released as was_left,
           case when known then 'known'
             when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'

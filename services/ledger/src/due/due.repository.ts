@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 
 import type { DueItems } from '#libs/http';
 
-/** A wallet whose due work failed, with the error. */
 export interface UnsettledWallet {
   readonly walletId: string;
   readonly fault: string;

@@ -185,6 +185,10 @@ describe('the invariants of the ledger', () => {
       ],
     ],
     [
+      'holds.keep_their_quoted_price',
+      () => [`update hold set quoted_reimbursement_micro = 7000000 where id = '${hold.id}'`],
+    ],
+    [
       'orders.equal_their_postings',
       () => [`update purchase set points_earned = points_earned + 1 where id = '${order.id}'`],
     ],
@@ -266,6 +270,7 @@ describe('the invariants of the ledger', () => {
     }
     expect(await failing()).toEqual([]);
     for (const edit of [
+      `update hold set expires_at = expires_at + interval '1 day' where id = '${hold.id}'`,
       `update posting set store = 'elsewhere' where id = ${postingOf(order)}`,
       `update lot set available_from = available_from + interval '1 day' where pending and wallet_id = '${wallet}'`,
     ]) {

@@ -169,6 +169,17 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
      where h.captured <> coalesce(p.captured, 0) or h.returned <> coalesce(p.returned, 0)`,
   ],
   [
+    'holds.keep_their_quoted_price',
+    `select (select count(*) from hold h
+         left join posting a on a.cell = h.cell and a.wallet_id = h.wallet_id and a.wallet_version = h.wallet_version
+         left join quote q on q.cell = h.cell and q.id = h.quote_id
+         where a.hold_id is distinct from h.id or a.quoted_reimbursement_micro is distinct from h.quoted_reimbursement_micro
+           or q.reimbursement_price_micro <> h.quoted_reimbursement_micro)
+       + (select count(*) from posting p join hold h on h.cell = p.cell and h.id = p.hold_id
+         where p.kind in ('capture', 'void', 'redemption_return', 'authorization_expired')
+           and p.quoted_reimbursement_micro is distinct from h.quoted_reimbursement_micro)`,
+  ],
+  [
     'orders.equal_their_postings',
     `select count(*) from purchase o left join (
        select cell, order_id, sum(points) filter (where kind in ('accrual', 'accrual_pending')) as earned,
@@ -280,7 +291,10 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        is distinct from (x.issuer, x.asset, x.terms_id, x.earned_at, x.places, x.campaign, x.ends)`,
   ],
   ['wallets.can_be_settled', `select count(*) from due_fault`],
-  ['seals.equal_their_postings', `select count(*) from ledger_verify_v1(200)`],
+  [
+    'seals.equal_their_postings',
+    `select (select count(*) from ledger_verify_v1(200)) + (select count(*) from seal_check where fault is not null)`,
+  ],
 ];
 
 const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expected, (${sql})::text as measured`).join(

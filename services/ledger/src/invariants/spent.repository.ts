@@ -59,7 +59,8 @@ const named = (kinds: string): string => `
 
 /**
  * A give-back has the redeemer and the price of the capture that it reverses, regardless of when that was. The captures of each hold
- * are read once: looked for one by one, each give-back would read its wallet's whole life, or all captures of its hold.
+ * are read once: looked for one by one, each give-back would read its wallet's whole life, or all captures of its hold. For the same
+ * reason the join is a full one: it is never nested, however old the planner's statistics are.
  */
 const spent = (postings: string): string => `
   with p as materialized (${postings}), original as materialized (
@@ -68,6 +69,13 @@ const spent = (postings: string): string => `
       join hold h on h.cell = r.cell and h.id = r.hold_id
       cross join lateral unnest(h.captures) c(version)
       join posting o on o.cell = r.cell and o.wallet_id = r.wallet_id and o.wallet_version = c.version
+  ), gave as materialized (
+    select p.cell, p.wallet_id, p.wallet_version, p.asset, a.lot_id, a.points, a.original_posting_id
+      from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
+     where p.kind = 'redemption_return'
+  ), back as materialized (
+    select g.*, o.wallet_version as original_version, o.brand, o.terms_id, o.quoted_reimbursement_micro
+      from gave g full join original o on o.cell = g.cell and o.wallet_id = g.wallet_id and o.id = g.original_posting_id
   ), moved as (
     select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points,
         case when i.funders like '%,%' then -a.points end as each, null::bigint as captured, null::bigint as returned
@@ -76,17 +84,15 @@ const spent = (postings: string): string => `
       join contract_terms i on i.id = l.terms_id
      where p.kind = 'capture'
     union all
-    select o.brand, p.asset, o.terms_id, o.quoted_reimbursement_micro, l.issuer, l.terms_id, -a.points,
-        case when i.funders like '%,%' then -a.points end,
-        case when i.funders like '%,%' then (select -sum(c.points) from allocation c where c.cell = o.cell and c.wallet_id = o.wallet_id
-           and c.wallet_version = o.wallet_version and c.lot_id = a.lot_id)::bigint end,
-        case when i.funders like '%,%' then (select coalesce(sum(b.points), 0) from allocation b where b.cell = p.cell and b.wallet_id = p.wallet_id
-           and b.wallet_version > o.wallet_version and b.wallet_version < p.wallet_version and b.lot_id = a.lot_id and b.original_posting_id = a.original_posting_id)::bigint end
-      from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
-      join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+    select b.brand, b.asset, b.terms_id, b.quoted_reimbursement_micro, l.issuer, l.terms_id, -b.points,
+        case when i.funders like '%,%' then -b.points end,
+        case when i.funders like '%,%' then (select -sum(c.points) from allocation c where c.cell = b.cell and c.wallet_id = b.wallet_id
+           and c.wallet_version = b.original_version and c.lot_id = b.lot_id)::bigint end,
+        case when i.funders like '%,%' then (select coalesce(sum(e.points), 0) from allocation e where e.cell = b.cell and e.wallet_id = b.wallet_id
+           and e.wallet_version > b.original_version and e.wallet_version < b.wallet_version and e.lot_id = b.lot_id
+           and e.original_posting_id = b.original_posting_id)::bigint end
+      from back b join lot l on l.cell = b.cell and l.wallet_id = b.wallet_id and l.id = b.lot_id
       join contract_terms i on i.id = l.terms_id
-      join original o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
-     where p.kind = 'redemption_return'
   ), summed as (
     select brand, asset, terms_id, quoted, issuer, lot_terms, each, captured, returned, sum(points) as points, count(*) as movements
       from moved group by 1, 2, 3, 4, 5, 6, 7, 8, 9

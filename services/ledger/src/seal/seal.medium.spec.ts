@@ -105,9 +105,11 @@ describe('the audit chains', () => {
   });
 
   it('name the posting whose row, legs, movements, lots or order were changed', async () => {
-    const fault = 'the posting, its movements or its lots were changed';
+    const fault = 'the posting, its movements, its lots or its hold were changed';
     const accrual = await victim('accrual');
     const capture = await victim('capture');
+    const authorization = await victim('authorization');
+    const heldBy = `id = (select hold_id from posting where id = '${authorization.id}')`;
     const reversal = await victim('accrual_reversal');
     const transfer = await victim('transfer_in');
     const firstLot = `wallet_id = '${accrual.wallet_id}' and id = (select lot_id from posting where id = '${accrual.id}')`;
@@ -126,6 +128,8 @@ describe('the audit chains', () => {
       ],
       [capture, `update allocation set points = points - 1 where posting_id = '${capture.id}' and ordinal = 0`],
       [capture, `delete from allocation where posting_id = '${capture.id}' and ordinal = 0`],
+      [authorization, `update hold set terms_id = terms_id + 1 where ${heldBy}`],
+      [authorization, `update hold set quoted_reimbursement_micro = 7000000 where ${heldBy}`],
       [accrual, `update lot set issuer = 'birch' where ${firstLot}`],
       [accrual, `update lot set terms_id = terms_id + 1 where ${firstLot}`],
       [accrual, `update lot set expires_at = null where ${firstLot}`],
@@ -221,6 +225,46 @@ describe('the audit chains', () => {
         failing,
       ),
     ).toContain('lots.equal_their_movements');
+  });
+
+  it('are checked again in rotation, also those older than the newest that each reading checks', async () => {
+    const recheck = async (): Promise<number> =>
+      (await superuser.query<{ good: number }>('select ledger_recheck_v1(1000000, 150) as good')).rows[0]?.good ?? 0;
+    for (let i = 0; i < 60; i += 1) await work();
+    await sealAll(1);
+    const passes = Number(
+      await ledger.value('select count(distinct (to_epoch, to_xid, to_seq))::integer from seal_block'),
+    );
+    expect(passes).toBeGreaterThan(250);
+    const rounds = async (): Promise<number> => {
+      let good = 0;
+      for (let i = 0; i <= passes / 150; i += 1) good += await recheck();
+      return good;
+    };
+    expect(await rounds()).toBe(passes);
+    expect(await failing()).toEqual([]);
+    const old = await victim('accrual');
+    for (const edit of [
+      `update posting set posted_at = posted_at - interval '40 days' where id = '${old.id}'`,
+      `update lot set expires_at = expires_at + interval '1 year' where wallet_id = '${old.wallet_id}' and expires_at is not null`,
+      `update seal_block set points = points + 1 where cell = ${old.cell} and number = 1`,
+      `delete from seal_block where cell = ${old.cell} and number = 1`,
+    ]) {
+      await tampered(edit, async () => {
+        await rounds();
+        expect([edit, await failing()]).toEqual([edit, expect.arrayContaining(['seals.equal_their_postings'])]);
+      });
+    }
+    const quiet = `update posting set reference = 'x' where id = '${old.id}'`;
+    expect(await tampered(quiet, failing)).toEqual([]);
+    expect(
+      await tampered(quiet, async () => {
+        await rounds();
+        return failing();
+      }),
+    ).toEqual(['seals.equal_their_postings']);
+    const { rows } = await superuser.query<{ fault: string | null }>('select fault from seal_check');
+    expect(rows).toEqual([{ fault: null }]);
   });
 
   it('let nobody rewrite a seal', async () => {

@@ -153,7 +153,6 @@ function rankFrom({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
   };
 }
 
-/** Converts a request body to rules. */
 export function ladderTermsFrom(body: LadderDto): LadderTerms {
   return {
     name: body.name,

@@ -155,7 +155,6 @@ interface Stored {
   }[];
 }
 
-/** Serializes a state as text. */
 export function writeEarned(earned: Earned): string {
   const stored: Stored = {
     asOf: earned.asOf === -Infinity ? null : earned.asOf,

@@ -112,7 +112,6 @@ export class AttributionService {
     });
   }
 
-  /** Stores decisions with the rule that made them. */
   keep(tx: EntityManager, decided: readonly { order: ClaimingOrder; outcome: Decided }[]): Promise<void> {
     return this.decisions.insert(
       tx,

@@ -51,7 +51,6 @@ export class CommissionsService {
     private readonly key: ReaderKey,
   ) {}
 
-  /** Makes commissions payable whose hold is over. */
   async releaseDue(): Promise<void> {
     for (let more = BATCH; more === BATCH;) {
       more = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {

@@ -1,6 +1,5 @@
 import type { Offer } from './offers.tables.js';
 
-/** The terms a brand proposes, before publication. */
 export type OfferTerms = Omit<Offer, 'id' | 'seller' | 'currency' | 'withdrawnAt' | 'createdAt'>;
 
 /** Whether the offer pays on a line. Without lists it pays on all lines. */

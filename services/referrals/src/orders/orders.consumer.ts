@@ -7,7 +7,6 @@ import { factOf } from './order-fact.js';
 import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 
-/** Receives the ledger's orders, in order by wallet. */
 @Controller()
 export class OrdersConsumer {
   constructor(private readonly orders: OrderEventsService) {}

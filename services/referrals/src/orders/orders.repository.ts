@@ -68,7 +68,6 @@ export class OrdersRepository {
     );
   }
 
-  /** Stores a return. Returns false if it was stored before. */
   async addReturn(tx: EntityManager, returnId: string, commission: Commission, taken: bigint): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into commission_return (return_id, commission_id, brand, taken) values ($1, $2, $3, $4)

@@ -69,7 +69,6 @@ export class EntriesService {
     });
   }
 
-  /** Ids of the lines of commission legs, by leg. */
   ofLegs(tx: EntityManager, legs: readonly string[]): Promise<Map<string, string>> {
     return this.entries.ofLegs(tx, legs);
   }

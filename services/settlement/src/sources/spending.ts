@@ -100,7 +100,6 @@ function sharesOf({ points, each }: SpentPoints, shareBp: readonly bigint[]): bi
   return shares.map((share) => share * BigInt(each.movements));
 }
 
-/** A figure keyed by all fields that distinguish it. */
 export function spendingFigure({
   kind,
   issuer,

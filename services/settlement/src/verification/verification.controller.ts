@@ -19,7 +19,6 @@ const EXAMPLE: VerificationView = {
   more: false,
 };
 
-/** Verifies a cycle on the operator's request. */
 @Controller('v1/operator/cycles/:cycle/verification')
 @ApiTags('settlement')
 export class VerificationController {
