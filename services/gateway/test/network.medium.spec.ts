@@ -213,12 +213,12 @@ describe('POST /v1/operator/parked/{service}/{id}/set-aside', () => {
     expect(told('/internal/v1/approvals')).toEqual([]);
   });
 
-  it('200 for a repeat by whoever did it, since the first answer may be lost, and nothing is done again', async () => {
+  it('200 for a repeat by whoever did it, since the first answer may be lost; nobody approves it again', async () => {
     const setAside = { by: 'cl_operator', reason, at: '2026-03-02T00:00:00Z' };
     answer('crm /internal/v1/parked', [{ ...event, status: 'set_aside', setAside }]);
     behind.seen.length = 0;
     expect((await send()).status).toBe(200);
-    expect(told('/set-aside')).toEqual([]);
+    expect(told('/17/set-aside')).toMatchObject([{ by: 'cl_operator', eventId: 'po_1', reason }]);
     expect(told('/internal/v1/approvals')).toEqual([]);
   });
 });

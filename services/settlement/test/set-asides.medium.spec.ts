@@ -79,3 +79,19 @@ it('leaves out none that one person set aside, or a row that was added to the re
     expect.stringMatching(/^source reimbursement of points of brand:aurora at brand:crest/),
   );
 });
+
+it('leaves out one whose first answer was lost, once its call was repeated', async () => {
+  const [wallet, event] = [uuidv7(), uuidv7()];
+  await books.under.deliver([
+    posting(event, PostingKind.ACCRUAL, wallet, 'aurora', '2026-03-06T10:00:00+08:00', [
+      { lotId: 'LY', issuer: 'aurora', points: 100n },
+    ]),
+  ]);
+  await books.remove(`posting_id = '${event}'`);
+  expect((await setAside('777', event)).status).toBe(404);
+  await books.admin.query(row.replace(`'m1', 'e5'`, `'${wallet}', '${event}'`));
+  books.under.neighbours.approved = [event];
+  expect(await named()).toHaveLength(1);
+  expect((await setAside('777', event)).status).toBe(200);
+  expect(await named()).toEqual([]);
+});

@@ -35,7 +35,7 @@ export class ParkedService {
 
   /**
    * Sets aside an event of the list. Two people, because cycles are then frozen without it. A repeat of a call that was carried out
-   * changes nothing.
+   * changes nothing but the service's record, in which the first may stand without its outcome.
    * @throws DomainError `second_person_needed`, `not_found`, `unavailable`
    */
   async setAside(service: string, id: string, by: string, reason: string): Promise<void> {
@@ -43,12 +43,13 @@ export class ParkedService {
     if (!RECORD_ID.test(id)) fail('not_found');
     const [next] = await this.eventsOf(name, String(BigInt(id) - 1n), 1);
     const found = next?.id === id ? next : fail('not_found');
-    if (found.setAside?.by === by && found.setAside.reason === reason) return;
-    if (found.status === 'set_aside') fail('not_found');
     const { eventId, topic, key } = found;
+    const act = { ...actOf(by), eventId, reason };
+    if (found.setAside?.by === by && found.setAside.reason === reason) return this.act(name, id, 'set-aside', act);
+    if (found.status === 'set_aside') fail('not_found');
     const payload = { service: name, record: id, eventId, topic, key, reason };
     const approval = await this.approvals.given({ act: 'parked_event.set_aside', maker: by, payload });
-    await this.act(name, id, 'set-aside', { ...actOf(by), eventId, reason });
+    await this.act(name, id, 'set-aside', act);
     await this.approvals.tell(approval.id);
   }
 
