@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { currentContext } from '#libs/observability';
 import { gatewayBefore, json } from './upstreams.js';
 import type { Behind } from './upstreams.js';
 
@@ -251,6 +252,29 @@ describe.each([
       expect(behind.seen[0]?.headers).toMatchObject({ accept: 'a/b, c/d', cookie: 'x=1; y=2', etag: '"1"' });
       expect(answer['set-cookie']).toEqual(['a=1', 'b=2']);
       expect(answer['x-dropped']).toBeUndefined();
+    });
+
+    it('lets a service recover from a header that cannot be sent', async () => {
+      behind.behaviours.set('/v1/orders/1', (_request, response) => {
+        try {
+          response.setHeader('x-name', '中');
+          response.end('{}');
+        } catch {
+          json(response, { code: 'internal' }, 500);
+        }
+      });
+      const response = await call('/v1/orders/1');
+      expect([response.status, await response.json()]).toEqual([500, { code: 'internal' }]);
+    });
+
+    it('gives a service no context of any call', async () => {
+      let seen: unknown = 'not called';
+      behind.behaviours.set('/v1/orders/1', (_request, response) => {
+        seen = currentContext();
+        json(response, {});
+      });
+      await call('/v1/orders/1');
+      expect(seen).toBeUndefined();
     });
 
     it('returns refusals of the service unchanged', async () => {

@@ -1,5 +1,6 @@
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
@@ -18,6 +19,9 @@ interface Parsed {
 
 type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 type Callback = (error?: Error | null) => void;
+
+/** Outside of all calls: the context of the caller, or of the call that ended just before, is none of the server's. */
+const outside = new AsyncResource('near call');
 
 export interface CallOptions {
   readonly path: string;
@@ -58,7 +62,8 @@ export function callNear(
   handler.onRequestStart?.(answer, {});
   // as with a connection, no answer is heard before the sending function has returned
   queueMicrotask(() => {
-    if (!answer.aborted) server.handle(request, answer as unknown as ServerResponse);
+    if (answer.aborted) return;
+    outside.runInAsyncScope(() => server.handle(request, answer as unknown as ServerResponse));
   });
 }
 
@@ -112,7 +117,11 @@ class NearAnswer extends Writable implements Dispatcher.DispatchController {
     return this.writableEnded;
   }
 
+  /** @throws TypeError on a name or value that cannot be sent, as `ServerResponse` does: later it would be too late */
   setHeader(name: string, value: OutgoingHttpHeader): this {
+    if (this.headersSent) throw new Error('the head was sent already');
+    validateHeaderName(name);
+    for (const one of Array.isArray(value) ? value : [value]) validateHeaderValue(name, String(one));
     this.headers.set(name.toLowerCase(), value);
     return this;
   }
@@ -139,6 +148,7 @@ class NearAnswer extends Writable implements Dispatcher.DispatchController {
 
   /** @param rest the status message, which is dropped, and headers: as an object, or names and values alternately */
   writeHead(status: number, ...rest: (string | Headers | undefined)[]): this {
+    if (this.headersSent) throw new Error('the head was sent already');
     this.statusCode = status;
     const given = rest.find((one) => typeof one === 'object') ?? {};
     if (isList(given)) for (let i = 0; i < given.length; i += 2) this.setHeader(String(given[i]), given[i + 1] ?? '');

@@ -72,6 +72,10 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
 
   onResponseStart(controller: Controller, status: number): void {
     if (status < 200) return;
+    if (this.settled) {
+      controller.abort(new Error('deadline passed'));
+      return;
+    }
     // The answer has begun; from here on the pool watches for silence between its parts.
     this.watch.deadlines.done(this);
     const headers = callerHeaders(controller.rawHeaders as Buffer[]);
@@ -83,8 +87,8 @@ export class ProxyCallHttp implements InstanceCall, Expiring {
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
-    if (this.request.socket.destroyed) {
-      controller.abort(new Error('caller left'));
+    if (this.settled || this.request.socket.destroyed) {
+      controller.abort(new Error('nobody waits for it'));
       return;
     }
     if (this.response.write(chunk)) return;

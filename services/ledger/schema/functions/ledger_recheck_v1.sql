@@ -1,14 +1,15 @@
--- Checks the next passes of the round: one part of all, or more if these are few. A fault is kept, and the round stays there until it
--- is gone. Returns how many passes were good. One round at a time.
-create function ledger_recheck_v1(p_parts integer, p_least integer) returns integer
+-- Checks the next passes of the round: one part of all, or more if these are few, but none that begins after p_ms milliseconds. A fault is
+-- kept, and the round stays there until it is gone. Returns how many passes were good. One round at a time.
+create function ledger_recheck_v1(p_parts integer, p_least integer, p_ms integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set datestyle = 'ISO, YMD' as $$
 #variable_conflict use_column
 declare c seal_check; r record; v_fault text; v_good integer := 0; v_most integer;
+  v_end timestamptz := clock_timestamp() + make_interval(secs => p_ms / 1000.0); v_late boolean := false;
 begin
   if not pg_try_advisory_xact_lock(715004) then return 0; end if;
   select * into strict c from seal_check;
-  -- a pass has one block at least
+  -- a pass has one block at least, so these are more passes than one part has
   v_most := greatest(p_least, ceil((select reltuples from pg_class where oid = 'seal_block'::regclass) / p_parts)::integer);
   for r in
     select distinct to_epoch, to_xid, to_seq from seal_block where (to_epoch, to_xid, to_seq) > (c.to_epoch, c.to_xid, c.to_seq)
@@ -24,10 +25,12 @@ begin
     end if;
     exit when found;
     c.to_epoch := r.to_epoch; c.to_xid := r.to_xid; c.to_seq := r.to_seq; v_good := v_good + 1;
+    v_late := clock_timestamp() > v_end;
+    exit when v_late;
   end loop;
-  if v_fault is null and v_good < v_most then c.to_epoch := 0; c.to_xid := '0'; c.to_seq := 0; end if;
+  if v_fault is null and not v_late and v_good < v_most then c.to_epoch := 0; c.to_xid := '0'; c.to_seq := 0; end if;
   update seal_check set to_epoch = c.to_epoch, to_xid = c.to_xid, to_seq = c.to_seq, fault = v_fault;
   return v_good;
 end $$;
 
-grant execute on function ledger_recheck_v1(integer, integer) to hezong_ledger;
+grant execute on function ledger_recheck_v1(integer, integer, integer) to hezong_ledger;

@@ -10,9 +10,11 @@ import type { LedgerConfig } from '../ledger.config.js';
 const BLOCK = 1_000;
 const BLOCKS = 30;
 
-/** All seals are checked again in this many parts, one every ten minutes: within a week. */
+/** All seals are checked again in this many parts, one every ten minutes: within a week, of as many postings as the time of a part allows. */
 const PARTS = 7 * 24 * 6;
 const RECHECK_MS = 600_000;
+/** Time for one part, well below the limit of a statement: some 200,000 postings. */
+const PART_MS = 10_000;
 /** The least passes that are checked at a time. */
 const LEAST_PASSES = 100;
 
@@ -42,9 +44,10 @@ export class SealerService {
 
   /** Checks the next part of all seals, old ones too; a fault is kept for the invariants. Returns how many passes were good. */
   async recheck(): Promise<number> {
-    const rows: { good: number }[] = await this.dataSource.query('select ledger_recheck_v1($1, $2) as good', [
+    const rows: { good: number }[] = await this.dataSource.query('select ledger_recheck_v1($1, $2, $3) as good', [
       PARTS,
       LEAST_PASSES,
+      PART_MS,
     ]);
     return rows[0]?.good ?? 0;
   }

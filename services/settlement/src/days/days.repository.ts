@@ -39,17 +39,28 @@ export class DaysRepository {
     return rows[0]?.day ?? null;
   }
 
-  /** The SHA-256 in hex over the digests of each day's lines in their order, made of what they say now, their number, and whether that is what they were written with. */
-  digests(
+  /**
+   * The SHA-256 in hex over the digests of each day's lines in their order, made of what they say now, their number, and whether that is
+   * what they were written with. A day is one statement, so that a cycle of any size is within the time limit of one.
+   */
+  async digests(
     tx: EntityManager,
     cycle: string,
   ): Promise<{ day: string; legs: bigint; digest: string; asWritten: boolean }[]> {
-    return tx.query(
-      `select day, count(*) as legs, encode(sha256(string_agg(says, ''::bytea order by posted_at, own_id, id)), 'hex') as digest,
-          bool_and(says = digest) as "asWritten"
-         from (select *, ${LINE_DIGEST} as says from line where cycle = $1) l group by day order by day`,
-      [cycle],
-    );
+    const days: { day: string }[] = await tx.query('select distinct day from line where cycle = $1 order by day', [
+      cycle,
+    ]);
+    const read: { day: string; legs: bigint; digest: string; asWritten: boolean }[] = [];
+    for (const { day } of days) {
+      const rows: typeof read = await tx.query(
+        `select day, count(*) as legs, encode(sha256(string_agg(says, ''::bytea order by posted_at, own_id, id)), 'hex') as digest,
+            bool_and(says = digest) as "asWritten"
+           from (select *, ${LINE_DIGEST} as says from line where cycle = $1 and day = $2) l group by day`,
+        [cycle, day],
+      );
+      read.push(...rows);
+    }
+    return read;
   }
 
   async seal(tx: EntityManager, cycle: string, day: string, legs: bigint): Promise<boolean> {
